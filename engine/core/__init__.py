@@ -1,0 +1,1 @@
+"""The words and the arithmetic of the house: units, events, instruments. No behaviour."""
