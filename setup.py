@@ -34,7 +34,13 @@ TARGETS = {
 BUILDS = {
     "release": ["-O3", "-DNDEBUG"],
     "debug": ["-O0", "-g"],
-    "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+    "sanitize": [
+        "-O1",
+        "-g",
+        "-fno-omit-frame-pointer",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+    ],
     "coverage": ["-O0", "-g", "--coverage"],
     "native": ["-O3", "-DNDEBUG", "-march=native"],
 }
@@ -83,12 +89,22 @@ class BuildKernels(build_ext):
         archive.unlink(missing_ok=True)
         subprocess.run(["ar", "rcs", str(archive), *objects], check=True)
 
-        import numpy as np  # noqa: PLC0415 - build requirements, not there when setup.py is only read
-        import pybind11  # noqa: PLC0415
+        import numpy as np
+        import pybind11
 
         for extension in self.extensions:
-            extension.include_dirs += [str(ROOT / "native"), str(ROOT / "bindings"), np.get_include(), pybind11.get_include()]
-            extension.extra_compile_args += [*COMMON, *BUILDS[BUILD], *([] if BUILD == "native" else BASELINE), "-Wno-unused-function"]
+            extension.include_dirs += [
+                str(ROOT / "native"),
+                str(ROOT / "bindings"),
+                np.get_include(),
+                pybind11.get_include(),
+            ]
+            extension.extra_compile_args += [
+                *COMMON,
+                *BUILDS[BUILD],
+                *([] if BUILD == "native" else BASELINE),
+                "-Wno-unused-function",
+            ]
             extension.extra_objects += [str(archive)]
             extension.extra_link_args += LINK
             extension.depends += [str(archive), *map(str, (ROOT / "bindings").glob("*.p*"))]
@@ -97,7 +113,7 @@ class BuildKernels(build_ext):
 
 def extensions() -> list[Extension]:
     """One extension a file of ``bindings/``: Cython for calls a message, pybind11 for calls a batch."""
-    from Cython.Build import cythonize  # noqa: PLC0415
+    from Cython.Build import cythonize
 
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     cython = [
@@ -110,7 +126,13 @@ def extensions() -> list[Extension]:
     ]
     for extension in batch:
         extension.name = extension.name.removesuffix(".pybind")
-    directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True, "embedsignature": True}
+    directives = {
+        "language_level": 3,
+        "boundscheck": False,
+        "wraparound": False,
+        "cdivision": True,
+        "embedsignature": True,
+    }
     return [*cythonize(cython, compiler_directives=directives), *batch]
 
 

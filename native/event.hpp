@@ -8,30 +8,30 @@ namespace tf {
 inline constexpr int64_t NANOS = 1'000'000'000;  // counts of 1e-9: every price and quantity
 
 enum class Kind : uint8_t {
-    NONE = 0,    // a zeroed record is no event; books count it as unknown_kind
-    CLEAR,       // the venue's book (side NONE) or one side of it is empty now
-    LEVEL,       // absolute quantity at a price, 0 deletes
-    NBBO,        // one slot a side for the whole market
-    QUOTE,       // the venue's own best on one side: replaces that side
-    ADD,         // a new order at the back of its level
-    REDUCE,      // quantity is taken off an order
-    DELETE,      // the order leaves
-    REPLACE,     // the order keeps its id; price and quantity are new and absolute
-    EXECUTE,     // quantity of a resting order was executed
-    TRADE,       // a print; changes no book
-    TRADE_BREAK, // a print was cancelled; order_id is the trade id
-    STATUS,      // conditions holds a Status
+    NONE = 0,     // a zeroed record is no event; books count it as unknown_kind
+    CLEAR,        // the venue's book (side NONE) or one side of it is empty now
+    LEVEL,        // absolute quantity at a price, 0 deletes
+    NBBO,         // one slot a side for the whole market
+    QUOTE,        // the venue's own best on one side: replaces that side
+    ADD,          // a new order at the back of its level
+    REDUCE,       // quantity is taken off an order
+    DELETE,       // the order leaves
+    REPLACE,      // the order keeps its id; price and quantity are new and absolute
+    EXECUTE,      // quantity of a resting order was executed
+    TRADE,        // a print; changes no book
+    TRADE_BREAK,  // a print was cancelled; order_id is the trade id
+    STATUS,       // conditions holds a Status
 };
 
 enum class Side : uint8_t { NONE = 0, BID = 1, ASK = 2 };
 
 enum Flag : uint8_t {
-    LAST = 1,           // the venue's atomic event ends
-    BATCH_END = 2,      // our batch ends
-    SNAPSHOT = 4,       // part of a snapshot
-    HIDDEN = 8,         // against non-displayed liquidity
-    HASHED_ID = 16,     // order_id is a hash of a non-numeric id
-    KEEP_PRIORITY = 32, // REPLACE: the order keeps its place when the price is unchanged
+    LAST = 1,            // the venue's atomic event ends
+    BATCH_END = 2,       // our batch ends
+    SNAPSHOT = 4,        // part of a snapshot
+    HIDDEN = 8,          // against non-displayed liquidity
+    HASHED_ID = 16,      // order_id is a hash of a non-numeric id
+    KEEP_PRIORITY = 32,  // REPLACE: the order keeps its place when the price is unchanged
 };
 
 enum Condition : uint32_t {

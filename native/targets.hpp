@@ -23,23 +23,31 @@ bool choose_target(const char* name);
 // Declares `const TABLE& name()` in each target's namespace, defined by the *.simd.cpp file, and
 // `const TABLE& name()` in tf, which picks; put the definition of the latter in one ordinary .cpp file.
 #if defined(__x86_64__)
-#define TF_DECLARE_TARGETS(TABLE, name)              \
-    namespace tf {                                   \
-    namespace baseline { extern const TABLE name; }  \
-    namespace avx2 { extern const TABLE name; }      \
-    namespace avx512 { extern const TABLE name; }    \
-    const TABLE& name();                             \
+#define TF_DECLARE_TARGETS(TABLE, name) \
+    namespace tf {                      \
+    namespace baseline {                \
+    extern const TABLE name;            \
+    }                                   \
+    namespace avx2 {                    \
+    extern const TABLE name;            \
+    }                                   \
+    namespace avx512 {                  \
+    extern const TABLE name;            \
+    }                                   \
+    const TABLE& name();                \
     }
-#define TF_DEFINE_TARGETS(TABLE, name)                                                     \
-    const tf::TABLE& tf::name() {                                                          \
-        const TABLE* tables[TARGETS] = {&baseline::name, &avx2::name, &avx512::name};      \
-        return *tables[static_cast<int>(target())];                                        \
+#define TF_DEFINE_TARGETS(TABLE, name)                                                \
+    const tf::TABLE& tf::name() {                                                     \
+        const TABLE* tables[TARGETS] = {&baseline::name, &avx2::name, &avx512::name}; \
+        return *tables[static_cast<int>(target())];                                   \
     }
 #else
-#define TF_DECLARE_TARGETS(TABLE, name)             \
-    namespace tf {                                  \
-    namespace baseline { extern const TABLE name; } \
-    const TABLE& name();                            \
+#define TF_DECLARE_TARGETS(TABLE, name) \
+    namespace tf {                      \
+    namespace baseline {                \
+    extern const TABLE name;            \
+    }                                   \
+    const TABLE& name();                \
     }
 #define TF_DEFINE_TARGETS(TABLE, name) \
     const tf::TABLE& tf::name() { return baseline::name; }
