@@ -1,17 +1,23 @@
-"""Counts of 1e-9: exact conversion between numbers people write and the integers of the core."""
+"""Counts of 1e-9 and of nanoseconds: exact conversion between what people write and the integers of the core."""
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from decimal import Context, Decimal, InvalidOperation
 from typing import Final
 
-__all__ = ["NANOS", "Number", "from_nanos", "to_nanos"]
+__all__ = ["NANOS", "Duration", "Number", "duration_ns", "from_nanos", "to_nanos"]
 
 NANOS: Final = 1_000_000_000  #: counts in one unit: every price and quantity of the core is a multiple of 1e-9
 _LIMIT: Final = 2**63 - 1
 _EXACT: Final = Context(prec=800)  # holds any float's decimal text and more; scaling by 1e9 never rounds
 
+_UNITS_NS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NANOS, "m": 60 * NANOS, "h": 3_600 * NANOS}
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|m|h)\s*")
+
 Number = int | float | str | Decimal
+Duration = timedelta | str  #: "250ms", "15m": a decimal number and one of ns, us, ms, s, m, h
 
 
 def to_nanos(value: Number, name: str = "value") -> int:
@@ -37,3 +43,23 @@ def to_nanos(value: Number, name: str = "value") -> int:
 def from_nanos(count: int) -> Decimal:
     """The exact decimal value of a count of 1e-9."""
     return Decimal(count).scaleb(-9, _EXACT)
+
+
+def duration_ns(value: Duration, name: str = "duration") -> int:
+    """The whole nanoseconds in a duration, 0 or more.
+
+    Raises:
+        ValueError: negative, not a number with a unit, or not a multiple of 1 ns.
+    """
+    if isinstance(value, timedelta):
+        count = (value.days * 86_400 + value.seconds) * NANOS + value.microseconds * 1_000
+        if count < 0:
+            raise ValueError(f"{name} is {value!r}; expected 0 or more")
+        return count
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{name} is {value!r}; expected a timedelta or text such as '250ms' or '15m'")
+    scaled = _EXACT.multiply(Decimal(match[1]), _UNITS_NS[match[2]])
+    if scaled != (count := int(scaled)):
+        raise ValueError(f"{name} is {value!r}; expected a multiple of 1 ns")
+    return count

@@ -1,0 +1,1 @@
+"""Synthetic markets on virtual time, made from a seed."""

@@ -1,0 +1,53 @@
+"""Exact conversions, and refusals that name what was expected."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from engine.core.units import NANOS, duration_ns, from_nanos, to_nanos
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (0.1, 100_000_000),
+        ("0.000000001", 1),
+        (Decimal("-12.5"), -12_500_000_000),
+        (9_223_372_036, 9_223_372_036 * NANOS),
+        ("9223372036.854775807", 2**63 - 1),
+    ],
+)
+def test_numbers_become_exact_counts_and_come_back(value, count):
+    assert to_nanos(value) == count
+    assert to_nanos(from_nanos(count)) == count
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1e-10", "a multiple of 1e-9"), ("nan", "a finite number"), (10**10, "between"), ("ten", "a number")],
+)
+def test_numbers_that_do_not_fit_are_refused(value, expected):
+    with pytest.raises(ValueError, match=f"price is .*{expected}"):
+        to_nanos(value, "price")
+
+
+@pytest.mark.parametrize(
+    ("value", "ns"),
+    [
+        ("250ms", 250_000_000),
+        ("15m", 900 * NANOS),
+        ("1.5 h", 5_400 * NANOS),
+        ("0.1us", 100),
+        ("0s", 0),
+        (timedelta(days=1, microseconds=3), 86_400 * NANOS + 3_000),
+    ],
+)
+def test_durations_become_nanoseconds(value, ns):
+    assert duration_ns(value) == ns
+
+
+@pytest.mark.parametrize("value", ["", "5", "-1s", "1 day", "0.1ns", timedelta(seconds=-1), 5])
+def test_durations_that_are_none_are_refused(value):
+    with pytest.raises(ValueError, match="wait is "):
+        duration_ns(value, "wait")
