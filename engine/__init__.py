@@ -6,9 +6,19 @@ Names are loaded on first use, so ``import engine`` costs a few milliseconds.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from typing import TYPE_CHECKING, Any, Final
 
-_HOME = {
+if TYPE_CHECKING:
+    from engine.core.events import EVENT, Flag, Kind, Side
+    from engine.core.units import NANOS
+
+__all__ = ["EVENT", "NANOS", "Flag", "Kind", "Side"]
+__version__ = "0.1.0"
+
+_HOME: Final = {
     "EVENT": "engine.core.events",
     "Flag": "engine.core.events",
     "Kind": "engine.core.events",
@@ -16,18 +26,32 @@ _HOME = {
     "Side": "engine.core.events",
 }
 
-__all__ = ["EVENT", "NANOS", "Flag", "Kind", "Side"]
-__version__ = "0.1.0"
+
+def _built_package() -> str:
+    """The folder of the package that holds compiled modules for this Python.
+
+    It is this one, except when Python runs in the root of a checkout whose package was installed elsewhere:
+    there the folder of sources comes first on ``sys.path``, and steps aside for the installed package.
+    """
+    compiled = os.path.join("_native", f"batch{EXTENSION_SUFFIXES[0]}")
+    for folder in (*__path__, *(os.path.join(entry, "engine") for entry in sys.path)):
+        if os.path.exists(os.path.join(folder, compiled)):
+            return folder
+    raise ImportError(f"no compiled modules beside {__path__[0]}; run `pip install .` in the checkout")
 
 
-def __getattr__(name: str) -> Any:
-    try:
-        home = _HOME[name]
-    except KeyError:
-        raise AttributeError(f"module 'engine' has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+__path__ = [_built_package()]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        try:
+            home = _HOME[name]
+        except KeyError:
+            raise AttributeError(f"module 'engine' has no attribute {name!r}") from None
+        value = getattr(importlib.import_module(home), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
