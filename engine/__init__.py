@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from engine.core.events import EVENT, Flag, Kind, Side
+    from engine.core.instruments import Instruments
     from engine.core.units import NANOS
 
-__all__ = ["EVENT", "NANOS", "Flag", "Kind", "Side"]
+__all__ = ["EVENT", "NANOS", "Flag", "Instruments", "Kind", "Side"]
 __version__ = "0.1.0"
 
 _HOME: Final = {
     "EVENT": "engine.core.events",
     "Flag": "engine.core.events",
+    "Instruments": "engine.core.instruments",
     "Kind": "engine.core.events",
     "NANOS": "engine.core.units",
     "Side": "engine.core.events",

@@ -1,0 +1,175 @@
+"""What can be traded: a table of instruments whose ids decoders assign natively, on first use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from engine._native.decode import SymbolTable
+from engine.core.units import Number, from_nanos, to_nanos
+
+__all__ = ["NEW_YORK", "Instrument", "Instruments", "midnight_ns"]
+
+NEW_YORK: Final = "America/New_York"  #: the zone of US equities, and the default everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One thing traded.
+
+    ``tick`` and ``lot`` are the smallest price and quantity steps, ``multiplier`` turns price x quantity into money,
+    ``venues`` are names (empty: not stated), ``time_zone`` is the IANA name in which its times of day are read.
+    """
+
+    symbol: str
+    id: int
+    tick: Decimal = Decimal("0.01")
+    lot: Decimal = Decimal(1)
+    multiplier: Decimal = Decimal(1)
+    venues: tuple[str, ...] = ()
+    time_zone: str = NEW_YORK
+
+    def round_price(self, price: Number, side: Literal["buy", "sell"]) -> Decimal:
+        """The nearest price on the tick that is passive: a buy rounds down, a sell up."""
+        if side not in {"buy", "sell"}:
+            raise ValueError(f"side is {side!r}; expected 'buy' or 'sell'")
+        exact = Decimal(repr(price)) if isinstance(price, float) else Decimal(price)
+        if not exact.is_finite():
+            raise ValueError(f"price is {price!r}; expected a finite number")
+        steps = (exact / self.tick).to_integral_value(ROUND_FLOOR if side == "buy" else ROUND_CEILING)
+        return steps * self.tick
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row that ``Instruments`` accepts again; numbers as text, so nothing is rounded."""
+        return {
+            "symbol": self.symbol,
+            "tick": str(self.tick),
+            "lot": str(self.lot),
+            "multiplier": str(self.multiplier),
+            "venues": list(self.venues),
+            "time_zone": self.time_zone,
+        }
+
+
+class Instruments:
+    """The instruments of a session, by id from 0 in the order of first use; ids are never reused.
+
+    Args:
+        rows: symbols, mappings with the arguments of ``add``, ``Instrument`` values, a mapping of columns, or a table
+            (anything with ``to_pylist`` or the Arrow stream interface) with those columns; missing columns and None
+            take the defaults.
+
+    Decoders that share an ``Instruments`` add the symbols they meet; such instruments have the default tick and lot
+    until ``add`` says otherwise.
+    """
+
+    def __init__(self, rows: Any = None) -> None:
+        self.table = SymbolTable()
+        self._defined: dict[int, Instrument] = {}
+        for row in _rows_of(rows):
+            if isinstance(row, str):
+                self.add(row)
+            else:
+                values = row.to_dict() if isinstance(row, Instrument) else row
+                self.add(**{name: value for name, value in values.items() if value is not None and name != "id"})
+
+    def add(
+        self,
+        symbol: str,
+        tick: Number = "0.01",
+        lot: Number = "1",
+        multiplier: Number = 1,
+        venues: Iterable[str] = (),
+        time_zone: str = NEW_YORK,
+    ) -> Instrument:
+        """Defines an instrument; a known symbol keeps its id and takes the new definition.
+
+        Raises:
+            ValueError: a symbol that is not 1 to 32 printable ASCII characters without blanks, a tick, lot or
+                multiplier that is not a positive multiple of 1e-9, or an unknown time zone.
+        """
+        steps = (_positive(tick, "tick"), _positive(lot, "lot"), _positive(multiplier, "multiplier"))
+        _zone(time_zone)
+        number = self.table.add(symbol)
+        instrument = Instrument(symbol, number, *steps, venues=tuple(venues), time_zone=time_zone)
+        self._defined[number] = instrument
+        return instrument
+
+    def __getitem__(self, key: str | int) -> Instrument:
+        """The instrument of a symbol, or of an id.
+
+        Raises:
+            KeyError: unknown.
+        """
+        number = self.table.find(key) if isinstance(key, str) else key
+        if (known := self._defined.get(number)) is not None:
+            return known
+        if not 0 <= number < len(self.table):
+            raise KeyError(f"instrument {key!r} is not known; {len(self.table)} are")
+        return self._defined.setdefault(number, Instrument(self.table.symbol(number), number))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __contains__(self, symbol: object) -> bool:
+        return isinstance(symbol, str) and self.table.find(symbol) >= 0
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return (self[number] for number in range(len(self.table)))
+
+    def __repr__(self) -> str:
+        return f"Instruments({len(self)} instruments)"
+
+    @property
+    def symbols(self) -> list[str]:
+        """Every symbol; the place in the list is the id."""
+        return self.table.symbols()
+
+
+def midnight_ns(day: date | str | None, time_zone: str = NEW_YORK) -> int:
+    """Nanoseconds since the epoch at the start of a day in a zone; 0 for None, times then count from midnight.
+
+    Raises:
+        ValueError: text that is not YYYY-MM-DD, or an unknown zone.
+    """
+    if day is None:
+        return 0
+    if isinstance(day, str):
+        day = date.fromisoformat(day)
+    start = datetime.combine(day, time(), _zone(time_zone))
+    return int(start.timestamp()) * 1_000_000_000
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"time zone is {name!r}; expected an IANA name such as {NEW_YORK}") from None
+
+
+def _positive(value: Number, name: str) -> Decimal:
+    """A positive number in the fewest digits: 0.010 and 0.01 are the same tick."""
+    if (count := to_nanos(value, name)) <= 0:
+        raise ValueError(f"{name} is {value!r}; expected more than 0")
+    exact = from_nanos(count).normalize()
+    return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
+
+
+def _rows_of(rows: Any) -> Iterable[Any]:
+    if rows is None:
+        return ()
+    if isinstance(rows, str):
+        raise ValueError(f"instruments are {rows!r}; expected a list of symbols or rows, or a table")
+    if isinstance(rows, Mapping):
+        names = list(rows)
+        return [dict(zip(names, row, strict=True)) for row in zip(*rows.values(), strict=True)]
+    if not hasattr(rows, "to_pylist") and hasattr(rows, "__arrow_c_stream__"):
+        rows = importlib.import_module("pyarrow").table(rows)  # loaded for other libraries' tables only
+    return rows.to_pylist() if hasattr(rows, "to_pylist") else rows  # type: ignore[no-any-return]
