@@ -48,6 +48,7 @@ if BUILD not in {"release", "native"}:  # a user's newer compiler may know warni
 PORTABLE = [] if BUILD == "native" else BASELINE
 COMPILER = [*shlex.split(os.environ.get("CXX", "g++")), *shlex.split(os.environ.get("CXXFLAGS", ""))]
 CYTHON = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True, "embedsignature": True}
+CYTHON["autotestdict"] = False  # no __test__ in every module
 SHIPPED = ("native", "bindings", "bench", "tests", "docs", ".ci")  # what a source distribution holds beside the package
 
 
@@ -161,7 +162,9 @@ def extensions() -> list[Extension]:
             cython.append(Extension(name, [source], language="c++", define_macros=macros))
         elif path.name.endswith(".pybind.cpp"):
             batch.append(Extension(name, [source], language="c++"))
-    return [*cythonize(cython, build_dir="build", compiler_directives=CYTHON), *batch]
+    made = (ROOT / "build" / "bindings").glob("*.cpp")
+    outdated = any(path.stat().st_mtime < Path(__file__).stat().st_mtime for path in made)
+    return [*cythonize(cython, build_dir="build", compiler_directives=CYTHON, force=outdated), *batch]
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels, "sdist": SourceDistribution})
