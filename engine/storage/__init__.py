@@ -1,0 +1,1 @@
+"""Market history and our own history on disk."""

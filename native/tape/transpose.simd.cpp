@@ -1,0 +1,155 @@
+// Rows of 64 bytes to 14 columns and back. Ordinary stores on purpose: the columns go straight to write(2)
+// and the events straight to a book, so both should be in cache when this returns.
+#include "tape/transpose.hpp"
+
+#if defined(__AVX512F__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 sees its own _mm512_undefined_epi32 (bug 105593)
+#endif
+#include <immintrin.h>
+#endif
+
+namespace tf::TF_TARGET {
+namespace {
+
+[[maybe_unused]] constexpr size_t BLOCK = 64;  // events: 4 KB stay in the first-level cache while each column passes
+
+template <typename Value, size_t OFFSET>
+inline __attribute__((always_inline)) void gather(const unsigned char* rows, size_t count, unsigned char* column) {
+    for (size_t i = 0; i < count; ++i) {
+        __builtin_memcpy(column + i * sizeof(Value), rows + i * sizeof(Event) + OFFSET, sizeof(Value));
+    }
+}
+
+template <typename Value, size_t OFFSET>
+inline __attribute__((always_inline)) void scatter(const unsigned char* column, size_t count, unsigned char* rows) {
+    for (size_t i = 0; i < count; ++i) {
+        __builtin_memcpy(rows + i * sizeof(Event) + OFFSET, column + i * sizeof(Value), sizeof(Value));
+    }
+}
+
+#define TF_EACH_COLUMN(DO)                                                                                    \
+    DO(0, int64_t, ts_event)                                                                                  \
+    DO(1, int64_t, ts_recv) DO(2, int64_t, price) DO(3, int64_t, quantity) DO(4, uint64_t, sequence)          \
+        DO(5, uint64_t, order_id) DO(6, uint32_t, instrument) DO(7, uint16_t, venue) DO(8, uint8_t, provider) \
+            DO(9, uint8_t, kind) DO(10, uint8_t, side) DO(11, uint8_t, flags) DO(12, uint16_t, reserved)      \
+                DO(13, uint32_t, conditions)
+
+inline __attribute__((always_inline)) void block_to_columns(const Event* events, size_t at, size_t count,
+                                                            unsigned char* const* columns) {
+    const unsigned char* rows = reinterpret_cast<const unsigned char*>(events + at);
+#define DO(index, type, name) gather<type, offsetof(Event, name)>(rows, count, columns[index] + at * sizeof(type));
+    TF_EACH_COLUMN(DO)
+#undef DO
+}
+
+inline __attribute__((always_inline)) void block_to_events(const unsigned char* const* columns, size_t at, size_t count,
+                                                           Event* events) {
+    unsigned char* rows = reinterpret_cast<unsigned char*>(events + at);
+#define DO(index, type, name) scatter<type, offsetof(Event, name)>(columns[index] + at * sizeof(type), count, rows);
+    TF_EACH_COLUMN(DO)
+#undef DO
+}
+
+#if defined(__AVX512F__)
+
+// Eight events are an 8 x 8 matrix of 64-bit words: rows become columns, and the other way round.
+inline __attribute__((always_inline)) void transpose(__m512i m[8]) {
+    __m512i t[8];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_epi64(m[i], m[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi64(m[i], m[i + 1]);
+    }
+    for (int odd = 0; odd < 2; ++odd) {
+        const __m512i a = _mm512_shuffle_i64x2(t[odd], t[2 + odd], 0x44);
+        const __m512i b = _mm512_shuffle_i64x2(t[4 + odd], t[6 + odd], 0x44);
+        const __m512i c = _mm512_shuffle_i64x2(t[odd], t[2 + odd], 0xEE);
+        const __m512i d = _mm512_shuffle_i64x2(t[4 + odd], t[6 + odd], 0xEE);
+        m[odd] = _mm512_shuffle_i64x2(a, b, 0x88);
+        m[2 + odd] = _mm512_shuffle_i64x2(a, b, 0xDD);
+        m[4 + odd] = _mm512_shuffle_i64x2(c, d, 0x88);
+        m[6 + odd] = _mm512_shuffle_i64x2(c, d, 0xDD);
+    }
+}
+
+inline __attribute__((always_inline)) void store_bytes(unsigned char* to, __m512i words) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm512_cvtepi64_epi8(words));
+}
+
+inline __attribute__((always_inline)) void eight_to_columns(const Event* events, size_t at,
+                                                            unsigned char* const* columns) {
+    __m512i m[8];
+    for (size_t i = 0; i < 8; ++i) m[i] = _mm512_loadu_si512(events + at + i);
+    transpose(m);
+    for (int i = 0; i < 6; ++i) _mm512_storeu_si512(columns[i] + at * 8, m[i]);
+    // word 6: instrument, venue, provider, kind from the low end up
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(columns[6] + at * 4), _mm512_cvtepi64_epi32(m[6]));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(columns[7] + at * 2),
+                     _mm512_cvtepi64_epi16(_mm512_srli_epi64(m[6], 32)));
+    store_bytes(columns[8] + at, _mm512_srli_epi64(m[6], 48));
+    store_bytes(columns[9] + at, _mm512_srli_epi64(m[6], 56));
+    // word 7: side, flags, reserved, conditions
+    store_bytes(columns[10] + at, m[7]);
+    store_bytes(columns[11] + at, _mm512_srli_epi64(m[7], 8));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(columns[12] + at * 2),
+                     _mm512_cvtepi64_epi16(_mm512_srli_epi64(m[7], 16)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(columns[13] + at * 4),
+                        _mm512_cvtepi64_epi32(_mm512_srli_epi64(m[7], 32)));
+}
+
+inline __attribute__((always_inline)) __m512i load_bytes(const unsigned char* from) {
+    return _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+
+inline __attribute__((always_inline)) __m512i load_pairs(const unsigned char* from) {
+    return _mm512_cvtepu16_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+
+inline __attribute__((always_inline)) __m512i load_quads(const unsigned char* from) {
+    return _mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+inline __attribute__((always_inline)) void eight_to_events(const unsigned char* const* columns, size_t at,
+                                                           Event* events) {
+    __m512i m[8];
+    for (int i = 0; i < 6; ++i) m[i] = _mm512_loadu_si512(columns[i] + at * 8);
+    const __m512i provider_kind = _mm512_or_si512(_mm512_slli_epi64(load_bytes(columns[8] + at), 48),
+                                                  _mm512_slli_epi64(load_bytes(columns[9] + at), 56));
+    m[6] = _mm512_or_si512(_mm512_or_si512(load_quads(columns[6] + at * 4), provider_kind),
+                           _mm512_slli_epi64(load_pairs(columns[7] + at * 2), 32));
+    m[7] = _mm512_or_si512(
+        _mm512_or_si512(load_bytes(columns[10] + at), _mm512_slli_epi64(load_bytes(columns[11] + at), 8)),
+        _mm512_or_si512(_mm512_slli_epi64(load_pairs(columns[12] + at * 2), 16),
+                        _mm512_slli_epi64(load_quads(columns[13] + at * 4), 32)));
+    transpose(m);
+    for (size_t i = 0; i < 8; ++i) _mm512_storeu_si512(events + at + i, m[i]);
+}
+
+#endif
+
+void to_columns(const Event* events, size_t count, unsigned char* const* columns) {
+    size_t at = 0;
+#if defined(__AVX512F__)
+    for (; at + 8 <= count; at += 8) eight_to_columns(events, at, columns);
+#else
+    for (; at + BLOCK <= count; at += BLOCK) block_to_columns(events, at, BLOCK, columns);
+#endif
+    block_to_columns(events, at, count - at, columns);
+}
+
+void to_events(const unsigned char* const* columns, size_t count, Event* events) {
+    size_t at = 0;
+#if defined(__AVX512F__)
+    for (; at + 8 <= count; at += 8) eight_to_events(columns, at, events);
+#else
+    for (; at + BLOCK <= count; at += BLOCK) block_to_events(columns, at, BLOCK, events);
+#endif
+    block_to_events(columns, at, count - at, events);
+}
+
+}  // namespace
+
+extern const TransposeKernel transpose_kernel;
+const TransposeKernel transpose_kernel = {&to_columns, &to_events};
+
+}  // namespace tf::TF_TARGET

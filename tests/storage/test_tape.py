@@ -1,0 +1,272 @@
+"""The tape: round trips, torn tails, and what any Arrow reader sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from engine.core.events import EVENT, NO_INSTRUMENT
+from engine.core.instruments import Instruments
+from engine.core.venues import venue_id
+from engine.errors import StorageError
+from engine.storage import tape as module
+from engine.storage.tape import ROWS, TapeBatch, TapeFile, TapeWriter, schema
+
+ARBITRARY = hnp.arrays(EVENT, st.integers(0, 40), elements=hnp.from_dtype(EVENT))
+
+
+def events(count: int, seed: int = 1) -> np.ndarray:
+    return np.frombuffer(np.random.default_rng(seed).bytes(count * EVENT.itemsize), EVENT).copy()
+
+
+def joined(path: Path) -> np.ndarray:
+    with TapeFile(path) as tape:
+        return np.concatenate([np.empty(0, EVENT), *(batch.events for batch in tape)])
+
+
+@given(st.lists(ARBITRARY, max_size=4))
+def test_any_events_come_back(tmp_path_factory: pytest.TempPathFactory, arrays: list[np.ndarray]) -> None:
+    path = tmp_path_factory.mktemp("tape") / "any.tape"
+    with TapeWriter(path) as writer:
+        for array in arrays:
+            writer.write(array)
+    assert joined(path).tobytes() == b"".join(array.tobytes() for array in arrays)
+    with TapeFile(path) as tape:
+        assert not tape.torn
+        assert tape.dropped == 0
+        assert tape.rows == sum(map(len, arrays))
+        assert [len(batch.events) for batch in tape] == [len(array) for array in arrays if len(array)]
+
+
+def test_extreme_integers_stay_exact(tmp_path: Path) -> None:
+    array = np.zeros(2, EVENT)
+    for name in EVENT.names or ():
+        array[name] = np.iinfo(EVENT[name]).min, np.iinfo(EVENT[name]).max
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(array, [{"type": "Wide", "least": -(2**63), "most": 2**64 - 1}])
+    assert joined(tmp_path / "t").tobytes() == array.tobytes()
+    with TapeFile(tmp_path / "t") as tape:
+        assert next(iter(tape)).side == [{"type": "Wide", "least": -(2**63), "most": 2**64 - 1}]
+
+
+def test_long_arrays_become_several_batches(tmp_path: Path) -> None:
+    array = events(2 * ROWS + 5)
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(array, [{"type": "Once"}])
+        writer.write(array[::-7])
+    with TapeFile(tmp_path / "t") as tape:
+        assert [len(batch.events) for batch in tape] == [ROWS, ROWS, 5, len(array[::-7])]
+        assert [len(batch.side) for batch in tape.news()] == [1, 0, 0, 0]
+    assert joined(tmp_path / "t").tobytes() == array.tobytes() + array[::-7].tobytes()
+
+
+def test_batches_that_are_kept_are_not_overwritten(tmp_path: Path) -> None:
+    array = events(8 * ROWS)
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(array)
+    with TapeFile(tmp_path / "t") as tape:
+        tails = [batch.events[-3:] for batch in tape]  # a slice holds the memory of its batch
+        again = [batch.events for batch in tape]
+    assert np.concatenate(tails).tobytes() == b"".join(
+        array[end - 3 : end].tobytes() for end in range(ROWS, 8 * ROWS + 1, ROWS)
+    )
+    assert np.concatenate(again).tobytes() == array.tobytes()
+
+
+def small_tape(path: Path) -> bytes:
+    """Three batches with everything a batch can carry."""
+    instruments = Instruments(["AAPL", "MSFT", "NEVER"])
+    array = events(9)
+    array["instrument"] = [0, 0, NO_INSTRUMENT, 1, 1, 1, 0, 0, 0]
+    array["venue"] = [8, 8, 0, 1, 1, 1, 8, venue_id("OURX"), 0]
+    with TapeWriter(path, instruments) as writer:
+        writer.write(array[:3], [{"type": "A", "price": 2**60}])
+        writer.write(array[3:6], bars=[{"symbol": "AAPL", "interval": "1m", "ts": [0], "close": [0.1]}])
+        writer.write(array[6:])
+    return path.read_bytes()
+
+
+def test_what_is_new_travels_with_the_batch_that_needs_it(tmp_path: Path) -> None:
+    small_tape(tmp_path / "t")
+    with TapeFile(tmp_path / "t") as tape:
+        first, second, third = tape
+    assert [row["symbol"] for row in first.instruments] == ["AAPL"]
+    assert [(row["id"], row["symbol"], row["tick"]) for row in second.instruments] == [(1, "MSFT", "0.01")]
+    assert first.venues == {8: "IEXG"}
+    assert second.venues == {1: "XNAS"}
+    assert third.venues == {venue_id("OURX"): "OURX"}
+    assert first.side == [{"type": "A", "price": 2**60}]
+    assert second.bars == [{"symbol": "AAPL", "interval": "1m", "ts": [0], "close": [0.1]}]
+    assert third.instruments == third.side == third.bars == []
+
+
+def test_a_cut_at_any_byte_keeps_the_complete_batches(tmp_path: Path) -> None:
+    data = small_tape(tmp_path / "whole")
+    with TapeFile(tmp_path / "whole") as tape:
+        whole = list(tape)
+        ends = [message.end for message in tape._messages]
+        assert (tape.torn, tape.dropped, tape.end_of_data) == (False, 0, len(data) - 8)
+    path = tmp_path / "cut"
+    path.write_bytes(data)
+    for size in reversed(range(len(data))):
+        os.truncate(path, size)
+        with TapeFile(path) as tape:
+            kept = sum(end <= size for end in ends)
+            assert tape.torn
+            assert len(tape) == kept
+            assert tape.dropped == size - tape.end_of_data
+            assert tape.end_of_data <= size
+            for got, expected in zip(tape, whole, strict=False):
+                assert got.events.tobytes() == expected.events.tobytes()
+                assert got[1:] == expected[1:]
+            assert tape.rows == 3 * kept
+            if size == tape.end_of_data + 1:
+                assert pa.table(tape).num_rows == tape.rows
+
+
+def test_a_torn_tape_goes_on_after_its_last_complete_batch(tmp_path: Path) -> None:
+    instruments = Instruments(["AAPL", "MSFT"])
+    array = events(6)
+    array["instrument"] = [0, 0, 0, 1, 1, 1]
+    array["venue"] = 8
+    with TapeWriter(tmp_path / "whole", instruments) as writer:
+        writer.write(array[:3])
+        writer.write(array[3:])
+    data = (tmp_path / "whole").read_bytes()
+    with TapeFile(tmp_path / "whole") as tape:
+        first = tape._messages[0].end
+    for size in (0, 5, 700, first, first + 1, len(data) - 9, len(data) - 8, len(data)):
+        path = tmp_path / "torn"
+        path.write_bytes(data[:size])
+        with TapeWriter(path, instruments, resume=True) as writer:
+            for start in range(writer.rows, 6, 3):
+                writer.write(array[start : start + 3])
+        assert path.read_bytes() == data, size
+
+
+def test_recording_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    data = small_tape(tmp_path / "a")
+    with TapeFile(tmp_path / "a") as tape, TapeWriter(tmp_path / "b") as writer:
+        for batch in tape:
+            writer.write_batch(batch)
+    assert (tmp_path / "b").read_bytes() == data
+
+
+def test_any_arrow_reader_reads_the_events(tmp_path: Path) -> None:
+    array = events(1000)
+    array["ts_event"] //= 4
+    array["ts_recv"] //= 4
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(array[:600])
+        writer.write(array[600:])
+    with pa.memory_map(str(tmp_path / "t")) as source, pa.ipc.open_stream(source) as reader:
+        assert reader.schema.metadata == {b"tickforge.tape": b"1"}
+        table = reader.read_all()
+    table.validate(full=True)
+    assert table.schema.field("ts_event").type == pa.timestamp("ns", "UTC")
+    for name in EVENT.names or ():
+        column = table[name].cast(pa.int64()) if name.startswith("ts_") else table[name]
+        assert (column.to_numpy() == array[name]).all(), name
+
+
+def test_the_stream_protocol_outlives_the_file_object(tmp_path: Path) -> None:
+    array = events(100)
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(array)
+    tape = TapeFile(tmp_path / "t")
+    table = tape.to_arrow()
+    assert table.equals(pa.table(tape))
+    tape.close()
+    assert (table["order_id"].to_numpy() == array["order_id"]).all()
+
+
+def test_parquet_holds_the_events_and_their_instruments(tmp_path: Path) -> None:
+    small_tape(tmp_path / "t")
+    with TapeFile(tmp_path / "t") as tape:
+        tape.to_parquet(tmp_path / "t.parquet")
+        assert pq.read_table(tmp_path / "t.parquet").equals(tape.to_arrow())
+    metadata = pq.read_schema(tmp_path / "t.parquet").metadata
+    assert b'"symbol":"MSFT"' in metadata[b"tickforge.instruments"]
+    assert b'"8":"IEXG"' in metadata[b"tickforge.venues"]
+
+
+def test_empty_writes_leave_no_batch_but_side_rows_alone_do(tmp_path: Path) -> None:
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(np.empty(0, EVENT))
+        writer.write(np.empty(0, EVENT), [{"type": "A"}])
+    with TapeFile(tmp_path / "t") as tape:
+        assert [(len(batch.events), batch.side) for batch in tape] == [(0, [{"type": "A"}])]
+
+
+def as_other_version(path: Path) -> None:
+    with pa.OSFile(str(path), "wb") as sink:
+        pa.ipc.new_stream(sink, schema().with_metadata({"tickforge.tape": "2"})).close()
+
+
+def as_plain_arrow(path: Path) -> None:
+    with pa.OSFile(str(path), "wb") as sink:
+        pa.ipc.new_stream(sink, pa.schema([("a", pa.int8())])).close()
+
+
+def as_compressed(path: Path) -> None:
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    columns = [pa.array([0] * 99, field.type) for field in schema()]
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema(), options=options) as writer:
+        writer.write_batch(pa.record_batch(columns, schema=schema()))
+
+
+@pytest.mark.parametrize(
+    ("write", "text"),
+    [
+        (lambda path: path.write_bytes(b"time,type,id\n" * 9), "not a tape .* \\(at byte 0\\)"),
+        (lambda path: path.write_bytes(b"x"), "not a tape"),
+        (as_other_version, "a tape of version 2; expected version 1"),
+        (as_plain_arrow, "an Arrow stream, but not a tape"),
+        (as_compressed, "no batch of events"),
+        (lambda path: None, "cannot be read: No such file"),
+    ],
+)
+def test_what_is_not_a_tape_is_refused(tmp_path: Path, write: Callable[[Path], object], text: str) -> None:
+    write(tmp_path / "t")
+    with pytest.raises(StorageError, match=text):
+        TapeFile(tmp_path / "t")
+
+
+def test_the_writer_names_what_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StorageError, match="cannot be written: No such file"):
+        TapeWriter(tmp_path / "absent" / "t")
+    (tmp_path / "text").write_text("this is not a tape")
+    with pytest.raises(StorageError, match="not a tape"):
+        TapeWriter(tmp_path / "text", resume=True)
+    assert (tmp_path / "text").read_text() == "this is not a tape"
+    with TapeWriter(tmp_path / "t") as writer:
+        with pytest.raises(ValueError, match=r"expected \(n,\) of engine.EVENT"):
+            writer.write(np.zeros(3))
+        writer.write(events(2))
+        size = (tmp_path / "t").stat().st_size
+        real = os.writev
+
+        def full_disk(file: int, parts: list[memoryview]) -> int:
+            real(file, [parts[0][:100]])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(module.os, "writev", full_disk)
+        with pytest.raises(StorageError, match=f"No space left on device \\(at byte {size}\\)") as caught:
+            writer.write(events(2))
+        assert caught.value.offset == size
+        monkeypatch.setattr(module.os, "writev", lambda file, parts: real(file, [parts[0][:7]]))
+        writer.write(events(1))  # writes of 7 bytes at a time end at the same file
+    assert joined(tmp_path / "t").tobytes() == events(2).tobytes() + events(1).tobytes()
+
+
+def test_a_batch_knows_nothing_new_by_default() -> None:
+    assert TapeBatch(events(1))[1:] == ((), {}, (), ())
