@@ -125,7 +125,7 @@ def cython_functions(path: Path) -> Iterator[tuple[str, int]]:
     """(name, lines) of every function of a Cython file, by indentation."""
     lines = path.read_text().splitlines()
     for start, line in enumerate(lines):
-        found = re.match(r"( *)(?:def|cdef|cpdef)\b[^=(]*?(\w+)\(.*", line)
+        found = re.match(r"( *)(?:def|cdef|cpdef)\b(?! class\b)[^=(]*?(\w+)\(.*", line)
         if found is None:
             continue
         end = last = start

@@ -1,0 +1,404 @@
+// The hot loops of every book. Compiled once a CPU target; everything here is static but the table at the end.
+#include "book/book.hpp"
+#include "book/kept.hpp"
+#include "book/orders.hpp"
+#include "book/pages.hpp"
+
+namespace tf::TF_TARGET {
+
+struct Where {
+    int64_t key;
+    bool valid;
+};
+
+// Index of a price on the grid. The tick is refined on the way if it must be.
+static inline Where where(Grid& grid, int side, int64_t price) {
+    uint64_t value = grid_value(grid, price);
+    if (value > grid.bound) [[unlikely]] {
+        if (!grid_refine(&grid, price)) {
+            ++grid.counts[COUNT_OUT_OF_RANGE];
+            return {0, false};
+        }
+        value = grid_value(grid, price);
+    }
+    return {static_cast<int64_t>(value - static_cast<uint64_t>(grid.limit)) ^ mirror(side), true};
+}
+
+// A level at the touch or better changed.
+static inline void settle_best(Grid& grid, Ladder& ladder, Page* page, int64_t key, int64_t now) {
+    if (key != ladder.best) {
+        accrue_spread(grid);
+        ladder.best = key;
+        ladder.best_page = page;
+    } else if (now == 0) {
+        accrue_spread(grid);
+        find_best(grid, ladder);
+    }
+}
+
+static void settle_watched(Grid& grid, int side, int64_t key, int64_t before, int64_t now) {
+    Ladder& ladder = grid.side[side];
+    if (ladder.kept != nullptr) kept_update(grid, ladder, key, before, now);
+    if (grid.window == 0) return;
+    ladder.levels += static_cast<uint32_t>(now != 0) - static_cast<uint32_t>(before != 0);
+    if (ladder.levels > grid.window) {
+        evict_worst(&grid, side);
+        ++grid.counts[COUNT_OUTSIDE_WINDOW];
+    }
+}
+
+// The total of a level went from `before` to `now`: bit, touch, what else is watched. Whether the top changed.
+static inline bool settle(Grid& grid, int side, Page* page, int64_t key, int64_t before, int64_t now) {
+    Ladder& ladder = grid.side[side];
+    const uint64_t bit = uint64_t{1} << (key & 63);
+    page->total[key & 63] = now;
+    page->bits = (page->bits & ~bit) | (static_cast<uint64_t>(now != 0) << (key & 63));
+    bool changed = false;
+    if (key <= ladder.best && before != now) {
+        settle_best(grid, ladder, page, key, now);
+        changed = true;
+    }
+    if (grid.watched != 0) settle_watched(grid, side, key, before, now);
+    return changed;
+}
+
+static void count_crossed(Grid& grid) {
+    if (grid.side[0].best == NO_KEY || grid.side[1].best == NO_KEY) return;
+    const int64_t bid = ~grid.side[0].best;
+    if (bid == grid.side[1].best) ++grid.counts[COUNT_LOCKED];
+    if (bid > grid.side[1].best) ++grid.counts[COUNT_CROSSED];
+}
+
+static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quantity) {
+    const Where at = where(grid, side, price);
+    if (!at.valid) [[unlikely]]
+        return false;
+    Page* page = page_find(grid.side[side], at.key >> 6);
+    if (page == nullptr) [[unlikely]] {
+        if (quantity == 0) return false;
+        page = page_insert(&grid, side, at.key >> 6);
+    }
+    return settle(grid, side, page, at.key, page->total[at.key & 63], quantity);
+}
+
+static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
+    const Where at = where(grid, side, price);
+    if (!at.valid) [[unlikely]]
+        return false;
+    Page* page = page_find(grid.side[side], at.key >> 6);
+    if (page == nullptr) [[unlikely]] {
+        if (quantity == 0) return false;
+        page = page_insert(&grid, side, at.key >> 6);
+    }
+    int64_t& own = row_of(page, row)[at.key & 63];
+    const int64_t before = page->total[at.key & 63];
+    if ((quantity | grid.huge) > HUGE) [[unlikely]] {
+        grid.huge = INT64_MAX;
+        if (!row_fits(&grid, page, static_cast<int>(at.key & 63), row, quantity)) {
+            ++grid.counts[COUNT_OUT_OF_RANGE];
+            return false;
+        }
+    }
+    const int64_t now = before - own + quantity;
+    own = quantity;
+    if ((grid.live >> row & 1) == 0) [[unlikely]]
+        return false;
+    return settle(grid, side, page, at.key, before, now);
+}
+
+static inline int64_t best_total(const Ladder& ladder) {
+    return ladder.best == NO_KEY ? 0 : ladder.best_page->total[ladder.best & 63];
+}
+
+// The venue's side becomes this one level.
+static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
+    Ladder& ladder = grid.side[side];
+    const bool was_empty = ladder.best == NO_KEY;
+    const int64_t best_price = was_empty ? 0 : price_of(grid, side, ladder.best);
+    const int64_t best = best_total(ladder);
+    const Where at = where(grid, side, price);
+    if (!at.valid) [[unlikely]]
+        return false;
+    if (grid.form == Form::LEVELS) {
+        int64_t second = 0;
+        if (ladder.best != NO_KEY && next_level(ladder, ladder.best, &second) != NO_KEY) {
+            grid_clear_side(&grid, side);
+        } else if (ladder.best != NO_KEY && ladder.best != at.key) {
+            settle(grid, side, ladder.best_page, ladder.best, best, 0);
+        }
+        set_level(grid, side, price, quantity);
+    } else {
+        int64_t& quote = grid.quote[row * 2 + static_cast<uint32_t>(side)];
+        if ((grid.quoted[side] >> row & 1) == 0) {
+            row_clear(&grid, side, row);
+        } else if (quote != at.key) {
+            set_row(grid, side, price_of(grid, side, quote), 0, row);
+        }
+        set_row(grid, side, price, quantity, row);
+        quote = at.key;
+        grid.quoted[side] |= uint64_t{1} << row;
+    }
+    if (was_empty || ladder.best == NO_KEY) return was_empty != (ladder.best == NO_KEY);
+    return price_of(grid, side, ladder.best) != best_price || best_total(ladder) != best;
+}
+
+static bool clear(Grid& grid, Side side, uint32_t row) {
+    bool changed = false;
+    for (int i = 0; i < 2; ++i) {
+        if (side != Side::NONE && static_cast<int>(side) - 1 != i) continue;
+        const int64_t key = grid.side[i].best;
+        const int64_t total = best_total(grid.side[i]);
+        if (grid.form == Form::VENUES) {
+            row_clear(&grid, i, row);
+        } else {
+            grid_clear_side(&grid, i);
+        }
+        changed |= grid.side[i].best != key || best_total(grid.side[i]) != total;
+    }
+    return changed;
+}
+
+static bool apply_other(Grid& grid, const Event& event, uint32_t row);
+
+#include "book/queues.inl"
+
+// What is common to all kinds and forms; whether the top changed.
+static bool apply_other(Grid& grid, const Event& event, uint32_t row) {
+    const auto side = static_cast<uint8_t>(event.side);
+    switch (event.kind) {
+        case Kind::CLEAR:
+            if (side > 2) break;
+            return clear(grid, event.side, row);
+        case Kind::LEVEL:
+            if (event.quantity >= 0) break;
+            ++grid.counts[COUNT_NEGATIVE_QUANTITY];
+            return false;
+        case Kind::QUOTE:
+            if (grid.form == Form::QUEUES) {
+                ++grid.counts[COUNT_UNSUPPORTED_KIND];
+                return false;
+            }
+            if (event.quantity < 0) {
+                ++grid.counts[COUNT_NEGATIVE_QUANTITY];
+                return false;
+            }
+            if (side - 1u > 1u) break;
+            return set_quote(grid, side - 1, event.price, event.quantity, row);
+        case Kind::TRADE:
+        case Kind::TRADE_BREAK:
+        case Kind::STATUS:
+            ++grid.counts[COUNT_OTHER];
+            return false;
+        case Kind::NONE:
+            ++grid.counts[COUNT_UNKNOWN_KIND];
+            return false;
+        default:
+            ++grid.counts[event.kind > Kind::STATUS ? COUNT_UNKNOWN_KIND : COUNT_UNSUPPORTED_KIND];
+            return false;
+    }
+    ++grid.counts[COUNT_WRONG_SIDE];
+    return false;
+}
+
+// LEVEL events of a known side come as one 16-bit number, kind and side.
+static inline uint32_t kind_and_side(const Event& event) {
+    uint16_t both;
+    __builtin_memcpy(&both, &event.kind, sizeof both);
+    return both;
+}
+static_assert(offsetof(Event, side) == offsetof(Event, kind) + 1);
+
+template <Form form>
+static inline bool apply_one(Grid& grid, const Event& event, uint32_t row) {
+    if (event.ts_event > grid.clock) grid.clock = event.ts_event;
+    bool changed;
+    if constexpr (form == Form::QUEUES) {
+        changed = apply_order(grid, event);
+    } else {
+        constexpr uint32_t LEVEL_BID = static_cast<uint32_t>(Kind::LEVEL) | static_cast<uint32_t>(Side::BID) << 8;
+        const uint32_t level = kind_and_side(event) - LEVEL_BID;  // 0 bid, 256 ask
+        if ((level & ~256u) == 0 && event.quantity >= 0) [[likely]] {
+            const int side = static_cast<int>(level >> 8);
+            if constexpr (form == Form::LEVELS) {
+                changed = set_level(grid, side, event.price, event.quantity);
+            } else {
+                if (grid.quoted[side] != 0) [[unlikely]]
+                    grid.quoted[side] &= ~(uint64_t{1} << row);
+                changed = set_row(grid, side, event.price, event.quantity, row);
+            }
+        } else {
+            changed = apply_other(grid, event, row);
+        }
+    }
+    if (changed) count_crossed(grid);
+    return changed;
+}
+
+// Holds a change back until the venue's atomic event has ended; whether one is to be reported now.
+static inline bool complete(Grid& grid, uint8_t flags, uint32_t row, bool changed) {
+    const uint64_t bit = uint64_t{1} << row;
+    if ((flags & LAST) != 0 && (grid.pending & bit) == 0) [[likely]] {
+        grid.seen_last |= bit;
+        return changed;
+    }
+    const uint64_t last = (flags & LAST) != 0 ? bit : 0;
+    grid.pending |= changed ? bit : 0;
+    const uint64_t report = grid.pending & bit & (last | ~grid.seen_last);
+    grid.seen_last |= last;
+    grid.pending &= ~report;
+    return report != 0;
+}
+
+static inline void start(Grid& grid, const Event& event) {
+    if (grid.started != 0) return;
+    grid.started = 1;
+    grid.clock = event.ts_event;
+    grid.since = event.ts_event;
+}
+
+template <Form form>
+static bool apply_form(Grid& grid, const Event* events, size_t n, const uint8_t* row) {
+    bool reported = false;
+    const Event* latest = nullptr;
+    for (size_t i = 0; i < n; ++i) {
+        const Event& event = events[i];
+        uint32_t at = 0;
+        if constexpr (form == Form::VENUES) {
+            at = row[event.venue] - 1u;
+            if (at == UINT32_MAX) [[unlikely]] {
+                ++grid.counts[COUNT_UNKNOWN_VENUE];
+                continue;
+            }
+        }
+        start(grid, event);
+        reported |= complete(grid, event.flags, at, apply_one<form>(grid, event, at));
+        latest = &event;
+    }
+    if (latest == nullptr) return false;
+    grid.ts_event = latest->ts_event;
+    grid.ts_recv = latest->ts_recv;
+    return reported;
+}
+
+static bool apply(Grid* grid, const Event* events, size_t n, const uint8_t* row) {
+    if (n == 0) return false;
+    switch (grid->form) {
+        case Form::LEVELS:
+            return apply_form<Form::LEVELS>(*grid, events, n, row);
+        case Form::VENUES:
+            return apply_form<Form::VENUES>(*grid, events, n, row);
+        default:
+            return apply_form<Form::QUEUES>(*grid, events, n, row);
+    }
+}
+
+// The row of a venue in a set, given on first use; MOST_VENUES when there is no room.
+static uint32_t open_row(BookSet& set, uint16_t venue) {
+    if (set.venue_count == MOST_VENUES) return MOST_VENUES;
+    set.venue[set.venue_count] = venue;
+    set.row[venue] = static_cast<uint8_t>(++set.venue_count);
+    return set.venue_count - 1;
+}
+
+template <Form form>
+static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* changed) {
+    constexpr size_t AHEAD = 8;
+    size_t count = 0;
+    ++set.batch;
+    for (size_t i = 0; i < n; ++i) {
+        if (i + AHEAD < n) {
+            const uint32_t next = events[i + AHEAD].instrument;
+            if (next < set.capacity && set.grids[next] != nullptr) {
+                const char* grid = reinterpret_cast<const char*>(set.grids[next]);
+                __builtin_prefetch(grid);
+                __builtin_prefetch(grid + offsetof(Grid, side) +
+                                   sizeof(Ladder) * (events[i + AHEAD].side == Side::ASK));
+            }
+        }
+        const Event& event = events[i];
+        Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
+        if (grid == nullptr) [[unlikely]] {
+            if (event.instrument >= MOST_INSTRUMENTS) {
+                ++set.counts[event.instrument == NO_INSTRUMENT ? COUNT_OTHER : COUNT_UNKNOWN_INSTRUMENT];
+                continue;
+            }
+            grid = set_open(&set, event.instrument);
+        }
+        uint32_t row = 0;
+        if constexpr (form == Form::VENUES) {
+            row = set.row[event.venue] != 0 ? set.row[event.venue] - 1u : open_row(set, event.venue);
+            if (row == MOST_VENUES) [[unlikely]] {
+                ++grid->counts[COUNT_UNKNOWN_VENUE];
+                continue;
+            }
+            if (row >= grid->rows) [[unlikely]]
+                grid_grow_rows(grid, row + 1);
+        }
+        start(*grid, event);
+        const bool top = complete(*grid, event.flags, row, apply_one<form>(*grid, event, row));
+        grid->ts_event = event.ts_event;
+        grid->ts_recv = event.ts_recv;
+        if (top && grid->batch != set.batch) {
+            grid->batch = set.batch;
+            changed[count++] = event.instrument;
+        }
+    }
+    return count;
+}
+
+static size_t apply_set(BookSet* set, const Event* events, size_t n, uint32_t* changed) {
+    return set->form == Form::VENUES ? apply_many<Form::VENUES>(*set, events, n, changed)
+                                     : apply_many<Form::QUEUES>(*set, events, n, changed);
+}
+
+static bool set_one(Grid* grid, int side, int64_t price, int64_t quantity) {
+    if (quantity < 0) {
+        ++grid->counts[COUNT_NEGATIVE_QUANTITY];
+        return false;
+    }
+    const bool changed = set_level(*grid, side, price, quantity);
+    if (changed) count_crossed(*grid);
+    return changed;
+}
+
+static int64_t count_at(const Grid& grid, const Page* page, int slot) {
+    if (grid.form == Form::QUEUES) return queues_of(page)[slot].count;
+    int64_t venues = 0;
+    for (uint32_t row = 0; row < grid.rows; ++row)
+        venues += (grid.live >> row & 1) != 0 && row_of(page, row)[slot] != 0;
+    return venues;
+}
+
+// Writes price, quantity and count of the best n levels at a stride of DepthRow.
+static void depth_side(const Grid& grid, int side, size_t n, double* out) {
+    constexpr size_t STRIDE = sizeof(DepthRow) / sizeof(double);
+    const Ladder& ladder = grid.side[side];
+    size_t filled = 0;
+    for (uint32_t i = ladder.page_count; i-- > 0 && filled < n;) {
+        const Page* page = ladder.pages[i];
+        const int64_t first = page->number * 64;
+        for (uint64_t bits = page->bits; bits != 0 && filled < n; bits &= bits - 1) {
+            const int slot = std::countr_zero(bits);
+            double* row = out + STRIDE * filled++;
+            row[0] = static_cast<double>(price_of(grid, side, first + slot)) / 1e9;
+            row[1] = static_cast<double>(page->total[slot]) / 1e9;
+            reinterpret_cast<int64_t*>(row)[2] = grid.form == Form::LEVELS ? 0 : count_at(grid, page, slot);
+        }
+    }
+    for (; filled < n; ++filled) {
+        double* row = out + STRIDE * filled;
+        row[0] = __builtin_nan("");
+        row[1] = 0.0;
+        reinterpret_cast<int64_t*>(row)[2] = 0;
+    }
+}
+
+static void depth(const Grid* grid, size_t n, DepthRow* out) {
+    depth_side(*grid, 0, n, &out->bid_price);
+    depth_side(*grid, 1, n, &out->ask_price);
+}
+
+extern const BookKernels book_kernels;
+const BookKernels book_kernels = {apply, apply_set, set_one, depth};
+
+}  // namespace tf::TF_TARGET

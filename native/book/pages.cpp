@@ -1,0 +1,472 @@
+#include "book/pages.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+
+#include "book/orders.hpp"
+
+namespace tf {
+namespace {
+
+constexpr uint32_t FIRST_PAGES = 4;  // a side; twice as many places in its table
+
+template <typename T>
+T* allocate(size_t count, size_t alignment = 64) {
+    const size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
+    void* memory = std::aligned_alloc(alignment, bytes);
+    if (memory == nullptr) std::abort();
+    std::memset(memory, 0, bytes);
+    return static_cast<T*>(memory);
+}
+
+uint32_t bytes_of_page(Form form, uint32_t rows) {
+    uint32_t bytes = sizeof(Page);
+    if (form == Form::VENUES) bytes += rows * 64 * sizeof(int64_t);
+    if (form == Form::QUEUES) bytes += 64 * sizeof(Queue);
+    return bytes;
+}
+
+void table_put(Ladder& ladder, Page* page) {
+    uint32_t i = page_hash(ladder, page->number);
+    while (ladder.table[i].number != NO_PAGE) i = (i + 1) & ladder.mask;
+    ladder.table[i] = {page->number, page};
+}
+
+void table_drop(Ladder& ladder, int64_t number) {
+    uint32_t hole = page_hash(ladder, number);
+    while (ladder.table[hole].number != number) hole = (hole + 1) & ladder.mask;
+    for (uint32_t i = hole;;) {
+        i = (i + 1) & ladder.mask;
+        if (ladder.table[i].number == NO_PAGE) break;
+        const uint32_t home = page_hash(ladder, ladder.table[i].number);
+        if (((i - home) & ladder.mask) >= ((i - hole) & ladder.mask)) {
+            ladder.table[hole] = ladder.table[i];
+            hole = i;
+        }
+    }
+    ladder.table[hole] = {NO_PAGE, nullptr};
+}
+
+void ladder_open(Ladder& ladder, uint32_t capacity) {
+    const uint32_t places = capacity * 2;
+    ladder.table = allocate<PageEntry>(places);
+    for (uint32_t i = 0; i < places; ++i) ladder.table[i].number = NO_PAGE;
+    ladder.mask = places - 1;
+    ladder.shift = 64 - static_cast<uint32_t>(std::countr_zero(places));
+    ladder.pages = allocate<Page*>(capacity);
+    ladder.page_capacity = capacity;
+    ladder.page_count = 0;
+    ladder.levels = 0;
+    ladder.best = NO_KEY;
+    ladder.best_page = nullptr;
+}
+
+void ladder_close(Ladder& ladder) {
+    for (uint32_t i = 0; i < ladder.page_count; ++i) std::free(ladder.pages[i]);
+    std::free(ladder.table);
+    std::free(ladder.pages);
+}
+
+void ladder_grow(Ladder& ladder) {
+    const Ladder old = ladder;
+    ladder_open(ladder, old.page_capacity * 2);
+    ladder.best = old.best;
+    ladder.best_page = old.best_page;
+    ladder.levels = old.levels;
+    ladder.page_count = old.page_count;
+    std::memcpy(ladder.pages, old.pages, old.page_count * sizeof(Page*));
+    for (uint32_t i = 0; i < ladder.page_count; ++i) table_put(ladder, ladder.pages[i]);
+    std::free(old.table);
+    std::free(old.pages);
+}
+
+void give_back(Grid* grid, Page* page) {
+    page->next_free = grid->free_pages;
+    grid->free_pages = page;
+}
+
+// Pages without a level are kept where they lie until room is needed: prices come back.
+void sweep(Grid* grid, Ladder& ladder) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < ladder.page_count; ++i) {
+        Page* page = ladder.pages[i];
+        if (page_is_empty(*grid, page)) {
+            table_drop(ladder, page->number);
+            give_back(grid, page);
+        } else {
+            ladder.pages[kept++] = page;
+        }
+    }
+    ladder.page_count = kept;
+}
+
+// Place of the first page with a number not above the given one (numbers descend).
+uint32_t position(const Ladder& ladder, int64_t number) {
+    uint32_t low = 0;
+    uint32_t high = ladder.page_count;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (ladder.pages[middle]->number > number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+void set_tick(Grid* grid, int64_t tick) {
+    grid->tick = tick;
+    grid->rotation = static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(tick)));
+    const uint64_t odd = static_cast<uint64_t>(tick) >> grid->rotation;
+    uint64_t inverse = odd;  // Newton: each step doubles the number of right bits, three at the start
+    for (int i = 0; i < 5; ++i) inverse *= 2 - odd * inverse;
+    grid->inverse = inverse;
+    grid->limit = INT64_MAX / tick;
+    grid->offset = static_cast<uint64_t>(grid->limit) << grid->rotation;
+    grid->bound = 2 * static_cast<uint64_t>(grid->limit);
+}
+
+// No price passes until the first one has set the tick.
+void forget_tick(Grid* grid) {
+    grid->tick = 0;
+    grid->bound = 0;
+    grid->inverse = 0;
+    grid->offset = 1;
+    grid->rotation = 0;
+}
+
+void refresh_best(Ladder& ladder) {
+    ladder.best = NO_KEY;
+    ladder.best_page = nullptr;
+    for (uint32_t i = ladder.page_count; i-- > 0;) {
+        Page* page = ladder.pages[i];
+        if (page->bits == 0) continue;
+        ladder.best = page->number * 64 + std::countr_zero(page->bits);
+        ladder.best_page = page;
+        return;
+    }
+}
+
+void set_total(Ladder& ladder, Page* page, int slot, int64_t total) {
+    const uint64_t bit = uint64_t{1} << slot;
+    ladder.levels += static_cast<uint32_t>(total != 0) - static_cast<uint32_t>(page->total[slot] != 0);
+    page->bits = (page->bits & ~bit) | (total != 0 ? bit : 0);
+    page->total[slot] = total;
+}
+
+// Moves level `slot` of an old page to its place on the finer grid.
+void move_level(Grid* grid, int side, const Page* old, int slot, int64_t factor) {
+    const int64_t key = ((((old->number * 64 + slot) ^ mirror(side)) * factor) ^ mirror(side));
+    Page* page = page_find(grid->side[side], key >> 6);
+    if (page == nullptr) page = page_insert(grid, side, key >> 6);
+    const int to = static_cast<int>(key & 63);
+    page->total[to] = old->total[slot];
+    if (old->total[slot] != 0) {
+        page->bits |= uint64_t{1} << to;
+        ++grid->side[side].levels;
+        if (key < grid->side[side].best) {
+            grid->side[side].best = key;
+            grid->side[side].best_page = page;
+        }
+    }
+    if (grid->form == Form::VENUES) {
+        for (uint32_t row = 0; row < grid->rows; ++row) {
+            const int64_t quantity = row_of(old, row)[slot];
+            row_of(page, row)[to] = quantity;
+            int64_t& quote = grid->quote[row * 2 + static_cast<uint32_t>(side)];
+            if (quantity != 0 && (grid->quoted[side] >> row & 1) != 0) quote = key;
+        }
+    }
+    if (grid->form == Form::QUEUES) {
+        queues_of(page)[to] = queues_of(old)[slot];
+        orders_move(*grid->orders, queues_of(page)[to], page, to);
+    }
+}
+
+void rebuild(Grid* grid, int64_t factor) {
+    for (int side = 0; side < 2; ++side) {
+        const Ladder old = grid->side[side];
+        ladder_open(grid->side[side], old.page_capacity);
+        grid->side[side].kept = old.kept;
+        for (uint32_t i = old.page_count; i-- > 0;) {
+            const Page* page = old.pages[i];
+            for (int slot = 0; slot < 64; ++slot) {
+                bool lives = page->total[slot] != 0;
+                for (uint32_t row = 0; !lives && row < grid->rows; ++row) {
+                    lives = row_of(page, row)[slot] != 0;
+                }
+                if (lives) move_level(grid, side, page, slot, factor);
+            }
+        }
+        Ladder gone = old;
+        ladder_close(gone);
+        kept_rebuild(grid, side);
+    }
+}
+
+}  // namespace
+
+Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
+    Grid* grid = allocate<Grid>(1);
+    grid->form = form;
+    grid->window = window;
+    grid->kept = kept;
+    grid->rows = rows;
+    grid->live = ~uint64_t{0};
+    forget_tick(grid);
+    grid->page_bytes = bytes_of_page(form, rows);
+    if (form == Form::VENUES) grid->quote = allocate<int64_t>(2 * static_cast<size_t>(rows));
+    grid->watched = window != 0 || kept != 0;
+    if (form == Form::QUEUES) grid->orders = orders_create();
+    for (Ladder& ladder : grid->side) {
+        ladder_open(ladder, FIRST_PAGES);
+        if (kept != 0) ladder.kept = allocate<Kept>(1);
+    }
+    kept_rebuild(grid, 0);
+    kept_rebuild(grid, 1);
+    return grid;
+}
+
+static void free_pages(Grid* grid) {
+    while (Page* page = grid->free_pages) {
+        grid->free_pages = page->next_free;
+        std::free(page);
+    }
+}
+
+void grid_destroy(Grid* grid) {
+    if (grid == nullptr) return;
+    for (Ladder& ladder : grid->side) {
+        ladder_close(ladder);
+        std::free(ladder.kept);
+    }
+    free_pages(grid);
+    orders_destroy(grid->orders);
+    std::free(grid->quote);
+    std::free(grid);
+}
+
+void grid_clear_side(Grid* grid, int side) {
+    accrue_spread(*grid);
+    Ladder& ladder = grid->side[side];
+    for (uint32_t i = 0; i < ladder.page_count; ++i) {
+        Page* page = ladder.pages[i];
+        if (grid->form == Form::QUEUES) {
+            for (uint64_t bits = page->bits; bits != 0; bits &= bits - 1) {
+                orders_drop(*grid->orders, queues_of(page)[std::countr_zero(bits)]);
+            }
+        }
+        const int64_t number = page->number;
+        std::memset(page, 0, grid->page_bytes);
+        page->number = number;
+        page->side = static_cast<uint64_t>(side);
+    }
+    grid->quoted[side] = 0;
+    ladder.levels = 0;
+    ladder.best = NO_KEY;
+    ladder.best_page = nullptr;
+    sweep(grid, ladder);
+    if (grid->side[1 - side].levels == 0 && grid->side[1 - side].page_count == 0) {
+        forget_tick(grid);  // learnt anew: one odd price does not cost for ever
+    }
+    kept_rebuild(grid, side);
+}
+
+void grid_clear(Grid* grid) {
+    grid_clear_side(grid, 0);
+    grid_clear_side(grid, 1);
+    grid->started = 0;
+    grid->clock = 0;
+    grid->since = 0;
+    grid->ts_event = 0;
+    grid->ts_recv = 0;
+    grid->orphaned = 0;
+    grid->spread_sum = 0;
+    grid->spread_duration = 0;
+    grid->seen_last = 0;
+    grid->pending = 0;
+}
+
+bool grid_refine(Grid* grid, int64_t price) {
+    if (price == INT64_MIN) return false;
+    const int64_t size = price < 0 ? -price : price;
+    const int64_t old = grid->tick;
+    if (old == 0) {
+        set_tick(grid, size == 0 ? NANOS : size);
+        return true;
+    }
+    const int64_t tick = std::gcd(old, size);
+    if (tick != old) {
+        set_tick(grid, tick);
+        rebuild(grid, old / tick);
+    }
+    return true;
+}
+
+void grid_grow_rows(Grid* grid, uint32_t rows) {
+    const uint32_t bytes = bytes_of_page(grid->form, rows);
+    free_pages(grid);
+    for (Ladder& ladder : grid->side) {
+        for (uint32_t i = 0; i < ladder.page_count; ++i) {
+            Page* old = ladder.pages[i];
+            Page* page = reinterpret_cast<Page*>(allocate<char>(bytes));
+            std::memcpy(page, old, grid->page_bytes);
+            ladder.pages[i] = page;
+            uint32_t entry = page_hash(ladder, page->number);
+            while (ladder.table[entry].number != page->number) entry = (entry + 1) & ladder.mask;
+            ladder.table[entry].page = page;
+            if (ladder.best_page == old) ladder.best_page = page;
+            std::free(old);
+        }
+    }
+    auto* wider = allocate<int64_t>(2 * static_cast<size_t>(rows));
+    std::memcpy(wider, grid->quote, 2 * grid->rows * sizeof(int64_t));
+    std::free(grid->quote);
+    grid->quote = wider;
+    grid->rows = rows;
+    grid->page_bytes = bytes;
+}
+
+Page* page_insert(Grid* grid, int side, int64_t number) {
+    Ladder& ladder = grid->side[side];
+    if (ladder.page_count == ladder.page_capacity) {
+        sweep(grid, ladder);
+        if (ladder.page_count * 4 > ladder.page_capacity * 3) ladder_grow(ladder);
+    }
+    Page* page = grid->free_pages;
+    if (page != nullptr) {
+        grid->free_pages = page->next_free;  // a page given back holds zeros
+    } else {
+        page = reinterpret_cast<Page*>(allocate<char>(grid->page_bytes));
+    }
+    page->number = number;
+    page->side = static_cast<uint64_t>(side);
+    const uint32_t at = position(ladder, number);
+    std::memmove(ladder.pages + at + 1, ladder.pages + at, (ladder.page_count - at) * sizeof(Page*));
+    ladder.pages[at] = page;
+    ++ladder.page_count;
+    table_put(ladder, page);
+    return page;
+}
+
+void page_remove(Grid* grid, Ladder& ladder, Page* page) {
+    const uint32_t at = position(ladder, page->number);
+    std::memmove(ladder.pages + at, ladder.pages + at + 1, (ladder.page_count - at - 1) * sizeof(Page*));
+    --ladder.page_count;
+    table_drop(ladder, page->number);
+    give_back(grid, page);
+}
+
+size_t grid_memory(const Grid* grid) {
+    size_t bytes = sizeof(Grid) + 2 * grid->rows * sizeof(int64_t) + orders_memory(grid->orders);
+    for (const Page* page = grid->free_pages; page != nullptr; page = page->next_free) bytes += grid->page_bytes;
+    for (const Ladder& ladder : grid->side) {
+        bytes +=
+            static_cast<size_t>(ladder.page_count) * grid->page_bytes + (ladder.kept != nullptr ? sizeof(Kept) : 0);
+        bytes += ladder.page_capacity * sizeof(Page*) + (ladder.mask + 1) * sizeof(PageEntry);
+    }
+    return bytes;
+}
+
+int64_t next_level(const Ladder& ladder, int64_t key, int64_t* total) {
+    const int64_t number = key >> 6;
+    uint32_t at = position(ladder, number);
+    if (at < ladder.page_count && ladder.pages[at]->number == number) {
+        const Page* page = ladder.pages[at];
+        const uint64_t above = (key & 63) == 63 ? 0 : page->bits >> ((key & 63) + 1) << ((key & 63) + 1);
+        if (above != 0) {
+            const int slot = std::countr_zero(above);
+            *total = page->total[slot];
+            return number * 64 + slot;
+        }
+    }
+    while (at-- > 0) {
+        const Page* page = ladder.pages[at];
+        if (page->bits != 0) {
+            const int slot = std::countr_zero(page->bits);
+            *total = page->total[slot];
+            return page->number * 64 + slot;
+        }
+    }
+    *total = 0;
+    return NO_KEY;
+}
+
+void evict_worst(Grid* grid, int side) {
+    Ladder& ladder = grid->side[side];
+    uint32_t at = 0;
+    while (ladder.pages[at]->bits == 0) ++at;
+    Page* page = ladder.pages[at];
+    const int slot = 63 - std::countl_zero(page->bits);
+    if (grid->form == Form::QUEUES) orders_drop(*grid->orders, queues_of(page)[slot]);
+    page->total[slot] = 0;
+    page->bits &= ~(uint64_t{1} << slot);
+    --ladder.levels;
+    if (page->bits == 0) page_remove(grid, ladder, page);
+}
+
+void row_clear(Grid* grid, int side, uint32_t row) {
+    accrue_spread(*grid);
+    Ladder& ladder = grid->side[side];
+    const bool live = grid->live >> row & 1;
+    for (uint32_t i = 0; i < ladder.page_count; ++i) {
+        Page* page = ladder.pages[i];
+        int64_t* quantities = row_of(page, row);
+        for (int slot = 0; slot < 64; ++slot) {
+            if (quantities[slot] == 0) continue;
+            if (live) set_total(ladder, page, slot, page->total[slot] - quantities[slot]);
+            quantities[slot] = 0;
+        }
+    }
+    grid->quoted[side] &= ~(uint64_t{1} << row);
+    refresh_best(ladder);
+    kept_rebuild(grid, side);
+}
+
+bool row_fits(const Grid* grid, const Page* page, int slot, uint32_t row, int64_t quantity) {
+    __int128 sum = quantity;
+    for (uint32_t i = 0; i < grid->rows; ++i) sum += i == row ? 0 : row_of(page, i)[slot];
+    return sum <= INT64_MAX;
+}
+
+// Adds the venue's quantities of one side to the totals, or takes them off.
+static void contribute(Grid* grid, int side, uint32_t row, bool live) {
+    Ladder& ladder = grid->side[side];
+    for (uint32_t i = 0; i < ladder.page_count; ++i) {
+        Page* page = ladder.pages[i];
+        int64_t* quantities = row_of(page, row);
+        for (int slot = 0; slot < 64; ++slot) {
+            if (quantities[slot] == 0) continue;
+            set_total(ladder, page, slot, page->total[slot] + (live ? quantities[slot] : -quantities[slot]));
+        }
+    }
+    refresh_best(ladder);
+    kept_rebuild(grid, side);
+}
+
+void row_set_live(Grid* grid, uint32_t row, bool live) {
+    const uint64_t bit = uint64_t{1} << row;
+    if (((grid->live & bit) != 0) == live) return;
+    accrue_spread(*grid);
+    grid->live ^= bit;
+    contribute(grid, 0, row, live);
+    contribute(grid, 1, row, live);
+}
+
+void kept_rebuild(Grid* grid, int side) {
+    Ladder& ladder = grid->side[side];
+    if (ladder.kept == nullptr) return;
+    Kept& kept = *ladder.kept;
+    int64_t key = ladder.best;
+    int64_t total = key == NO_KEY ? 0 : ladder.best_page->total[key & 63];
+    for (uint32_t i = 0; i < MOST_KEPT; ++i) {
+        if (i >= grid->kept) key = NO_KEY;
+        kept.keys[i] = key;
+        kept.totals[i] = key == NO_KEY ? 0 : total;
+        if (key != NO_KEY) key = next_level(ladder, key, &total);
+    }
+}
+
+}  // namespace tf
