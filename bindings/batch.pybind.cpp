@@ -1,6 +1,7 @@
 // engine._native.batch: calls that do a batch of work, and what the build knows about itself.
 #include <pybind11/pybind11.h>
 
+#include "cycles.hpp"
 #include "event.hpp"
 #include "target.hpp"
 
@@ -42,6 +43,8 @@ py::list supported_targets() {
 PYBIND11_MODULE(batch, m) {
     m.doc() = "Kernels that do a batch of work in one call.";
     if (const std::string error = tf::target_from_environment(); !error.empty()) throw py::import_error(error);
+    m.def("dependent_additions", &tf::dependent_additions, py::arg("count"),
+          "Work of `count` cycles: additions of which each waits for the one before.");
     m.def("event_layout", &event_layout, "Field -> (offset, size) of struct Event.");
     m.def("supported_targets", &supported_targets, "CPU targets this build has and this CPU can run.");
     m.def("target", [] { return tf::target_name(tf::target()); }, "The CPU target in use.");

@@ -1,0 +1,1 @@
+"""The benchmark suite: our hot paths and the peers, side by side in one run. ``python -m bench --list``."""

@@ -1,0 +1,167 @@
+"""Runs in nautilus_trader's own virtual environment: one JSON line in, one JSON line out. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from nautilus_trader.core import nautilus_pyo3  # noqa: F401 - loads the library before anything is timed
+from nautilus_trader.model.book import OrderBook
+from nautilus_trader.model.data import BookOrder, OrderBookDelta, OrderBookDeltas
+from nautilus_trader.model.enums import BookAction, BookType, OrderSide
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.objects import Price, Quantity
+
+SIDES = {1: OrderSide.BUY, 2: OrderSide.SELL}
+
+
+class Workload:
+    """Books, deltas and batches of one stream."""
+
+    def __init__(self, mode: str, snapshot: Any, updates: Any, batch: int) -> None:
+        self.mode = mode
+        self.books: dict[tuple[int, int], OrderBook] = {}
+        present: set[tuple[int, int, int, int]] = set()
+        self.snapshot = self.deltas(snapshot, present)
+        self.updates = self.deltas(updates, present)
+        self.batches = self.group(batch) if mode == "apply_deltas" else []
+        self.operations = sum(size for _, _, size in self.batches) if self.batches else len(updates)
+        if self.batches:
+            self.updates = []
+
+    def book(self, instrument: int, venue: int) -> OrderBook:
+        key = (instrument, venue)
+        if key not in self.books:
+            identifier = InstrumentId.from_str(f"S{instrument}.V{venue}")
+            self.books[key] = OrderBook(identifier, BookType.L2_MBP)
+        return self.books[key]
+
+    def deltas(self, events: Any, present: set[tuple[int, int, int, int]]) -> list[tuple[OrderBook, OrderBookDelta]]:
+        """Deletions of levels that are not there are left out, but count as done."""
+        names = ("instrument", "venue", "side", "price", "quantity", "sequence", "ts_event", "ts_recv")
+        built = []
+        for instrument, venue, side, price, quantity, sequence, ts_event, ts_recv in zip(
+            *(events[name].tolist() for name in names), strict=True
+        ):
+            level = (instrument, venue, side, price)
+            if quantity:
+                present.add(level)
+            elif level in present:
+                present.remove(level)
+            else:
+                continue
+            book = self.book(instrument, venue)
+            # nine digits: the same numbers everybody gets
+            order = BookOrder(SIDES[side], number(Price, price), number(Quantity, quantity), 0)
+            action = BookAction.UPDATE if quantity else BookAction.DELETE
+            built.append((book, OrderBookDelta(book.instrument_id, action, order, 0, sequence, ts_event, ts_recv)))
+        return built
+
+    def group(self, batch: int) -> list[tuple[OrderBook, OrderBookDeltas, int]]:
+        waiting: dict[int, list[OrderBookDelta]] = {}
+        groups = []
+        for book, delta in self.updates:
+            deltas = waiting.setdefault(id(book), [])
+            deltas.append(delta)
+            if len(deltas) == batch:
+                groups.append((book, OrderBookDeltas(book.instrument_id, deltas), batch))
+                waiting[id(book)] = []
+        return groups
+
+    def reset(self) -> None:
+        for book in self.books.values():
+            book.reset()
+        for book, delta in self.snapshot:
+            book.apply_delta(delta)
+
+    def round(self, clock: Callable[[], int]) -> int:
+        self.reset()
+        gc.collect()
+        gc.disable()
+        try:
+            start = clock()
+            RUNS[self.mode](self)
+            return clock() - start
+        finally:
+            gc.enable()
+
+    def latencies(self) -> list[int]:
+        self.reset()
+        clock = time.perf_counter_ns
+        empty = []
+        for _ in range(2_000):
+            start = clock()
+            empty.append(clock() - start)
+        overhead = int(statistics.median(empty))
+        spans = []
+        for book, delta in self.updates:
+            start = clock()
+            book.apply_delta(delta)
+            book.bids()[:10]
+            book.asks()[:10]
+            spans.append(clock() - start - overhead)
+        return spans
+
+
+def number(kind: Any, count: int) -> Any:
+    """A Price or Quantity of nine digits from a count of 1e-9."""
+    return kind.from_str(f"{count // 10**9}.{count % 10**9:09d}")
+
+
+def run_apply_delta(workload: Workload) -> None:
+    for book, delta in workload.updates:
+        book.apply_delta(delta)
+
+
+def run_apply_deltas(workload: Workload) -> None:
+    for book, deltas, _ in workload.batches:
+        book.apply_deltas(deltas)
+
+
+def run_depth(workload: Workload) -> None:
+    for book, delta in workload.updates:
+        book.apply_delta(delta)
+        book.bids()[:10]
+        book.asks()[:10]
+
+
+RUNS: dict[str, Callable[[Workload], None]] = {
+    "apply_delta": run_apply_delta,
+    "apply_deltas": run_apply_deltas,
+    "depth": run_depth,
+}
+
+
+def answer(request: dict[str, Any], held: list[Workload]) -> dict[str, Any]:
+    if request["do"] == "version":
+        import nautilus_trader
+
+        return {"version": nautilus_trader.__version__}
+    if request["do"] == "load":
+        held.clear()
+        with open(request["path"], "rb") as file:
+            snapshot, updates = np.load(file), np.load(file)
+        held.append(Workload(request["mode"], snapshot, updates, request["batch"]))
+        return {"operations": held[0].operations}
+    if request["do"] == "round":
+        return {"ns": held[0].round(getattr(time, request["clock"]))}
+    if request["do"] == "latencies":
+        return {"ns": held[0].latencies()}
+    return {"error": f"request is {request['do']!r}; expected version, load, round or latencies"}
+
+
+def main() -> None:
+    held: list[Workload] = []
+    out, sys.stdout = sys.stdout, sys.stderr  # whatever the library prints must not reach the pipe
+    for line in sys.stdin:
+        out.write(json.dumps(answer(json.loads(line), held)) + "\n")
+        out.flush()
+
+
+main()

@@ -1,0 +1,84 @@
+"""The command: what it lists, runs, writes, and how it ends."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bench import __main__ as command
+from bench import budgets
+from bench.budgets import Budget
+from bench.groups import Setting
+from bench.peers import nautilus
+
+
+@pytest.fixture(autouse=True)
+def no_peers(monkeypatch, tmp_path):
+    """No environment of a peer here: the suite must say so and go on."""
+    monkeypatch.setenv("TICKFORGE_BENCH_PEERS", str(tmp_path))
+    for cached in (nautilus.worker, nautilus.version):
+        cached.cache_clear()
+    yield
+    for cached in (nautilus.worker, nautilus.version):
+        cached.cache_clear()
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(command.main, arguments)
+
+
+def test_list_shows_every_row():
+    result = invoke("--list")
+    assert result.exit_code == 0
+    for group in command.GROUPS:
+        for row in command.rows_of(group):
+            assert row.title.split(",")[0] in result.stdout
+
+
+def test_a_short_run_gives_a_document_with_absent_peers_named():
+    result = invoke("--row", "apply,consolidated", "--smoke", "--json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    rows = {row["row"]: row for row in document["rows"]}
+    assert set(rows) == {"book.apply", "book.consolidated"}
+    assert len(rows["book.apply"]["ours"]["rounds"]) == 9
+    assert min(rows["book.apply"]["ours"]["rounds"]) > 0
+    names = {peer["name"]: peer for peer in rows["book.apply"]["peers"]}
+    assert set(names) == {"order-book", "nautilus_trader"}
+    assert "--install-peers" in names["nautilus_trader"]["absent"]
+    facts = document["environment"]
+    assert facts["cpu_target"] in {"baseline", "avx2", "avx512"}
+    assert {"cpu", "clock_ghz", "load", "load_after", "python", "versions", "commit", "date"} <= set(facts)
+
+
+def test_check_fails_on_a_missed_floor_and_writes_a_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "Setting", lambda _: Setting(smoke=True))
+    monkeypatch.setattr(budgets, "load", lambda: [Budget("book.consolidated", "at_4_ghz", floor=1e-6, goal=1e-7)])
+    path = tmp_path / "run.json"
+    result = invoke("--row", "consolidated", "--check", "--runs", "7", "--json", str(path))
+    assert result.exit_code == 1
+    assert json.loads(path.read_text())["budgets"][0]["verdict"] == "missed"
+    monkeypatch.setattr(budgets, "load", lambda: [Budget("book.consolidated", "at_4_ghz", floor=1e9, goal=1e-7)])
+    assert invoke("--row", "consolidated", "--check", "--runs", "7").exit_code == 0
+
+
+def test_history_gets_a_section(monkeypatch, tmp_path):
+    monkeypatch.setattr(command, "Setting", lambda _: Setting(smoke=True))
+    monkeypatch.setattr(command, "HISTORY", tmp_path / "HISTORY.md")
+    assert invoke("--row", "consolidated", "--history", "--runs", "7").exit_code == 0
+    assert "| book.consolidated |" in (tmp_path / "HISTORY.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--group", "bok"), "group is 'bok'"),
+        (("--row", "aply"), "row is 'aply'"),
+        (("--runs", "3"), "x>=7"),
+        (("--smoke", "--check"), "not for --check"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
