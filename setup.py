@@ -29,11 +29,11 @@ if X86:
     TARGETS["avx512"] = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
 SANITIZERS = "-fsanitize=address,undefined"
 BUILDS = {
-    "release": ["-O3", "-DNDEBUG"],
+    "release": ["-O3", "-DNDEBUG", "-g0"],
     "debug": ["-O0", "-g"],
     "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", SANITIZERS, "-fno-sanitize-recover=undefined"],
     "coverage": ["-O0", "-g", "--coverage"],
-    "native": ["-O3", "-DNDEBUG", "-march=native"],
+    "native": ["-O3", "-DNDEBUG", "-g0", "-march=native"],
 }
 LINKS = {"sanitize": [SANITIZERS], "coverage": ["--coverage"]}
 BUILD = os.environ.get("TICKFORGE_BUILD", "release")
