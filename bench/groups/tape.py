@@ -65,13 +65,16 @@ def read_ours(path: Path) -> None:
 
 
 def read_peer(path: Path) -> None:
-    """Mapped columns without a copy, and every value looked at once: a mapping alone has read nothing."""
+    """Mapped columns, copied into arrays that are used again: a mapping alone has read nothing."""
     import pyarrow as pa
 
+    from engine.storage.tape import schema
+
+    room = [np.empty(EVENTS, f"i{field.type.bit_width // 8}") for field in schema()]
     with pa.memory_map(str(path)) as source:
         for batch in pa.ipc.open_stream(source):
-            for column in batch.columns:
-                column.to_numpy().view(f"i{column.type.bit_width // 8}").max()
+            for into, column in zip(room, batch.columns, strict=True):
+                np.copyto(into[: len(column)], column.to_numpy().view(into.dtype))
 
 
 def absent() -> Absent | None:
@@ -113,7 +116,7 @@ def read(setting: Setting) -> Contest:
     return Contest(
         sized(local(OURS, 1, lambda: folder() / "ours.tape", read_ours), size),
         (sized(local(PEER, 1, lambda: folder() / "peer.arrow", read_peer), size),),
-        "ours gives records; the peer's mapped columns are looked at once each",
+        "ours gives records; the peer's mapped columns are copied into arrays that are used again",
     )
 
 

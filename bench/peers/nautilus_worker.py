@@ -91,6 +91,19 @@ class Workload:
         finally:
             gc.enable()
 
+    def tops(self, levels: int) -> list[Any]:
+        """[instrument, venue, bids, asks] of every book, levels as [price, quantity] text, for comparison."""
+        return [
+            [
+                *key,
+                *(
+                    [[str(level.price), str(level.size())] for level in side()[:levels]]
+                    for side in (book.bids, book.asks)
+                ),
+            ]
+            for key, book in self.books.items()
+        ]
+
     def latencies(self) -> list[int]:
         self.reset()
         clock = time.perf_counter_ns
@@ -151,9 +164,11 @@ def answer(request: dict[str, Any], held: list[Workload]) -> dict[str, Any]:
         return {"operations": held[0].operations}
     if request["do"] == "round":
         return {"ns": held[0].round(getattr(time, request["clock"]))}
+    if request["do"] == "tops":
+        return {"tops": held[0].tops(request["levels"])}
     if request["do"] == "latencies":
         return {"ns": held[0].latencies()}
-    return {"error": f"request is {request['do']!r}; expected version, load, round or latencies"}
+    return {"error": f"request is {request['do']!r}; expected version, load, round, tops or latencies"}
 
 
 def main() -> None:
