@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from engine._native.book import Book, Books, ConsolidatedBook
+    from engine._native.decode import Decoder
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
     from engine.core.units import NANOS
 
-__all__ = ["EVENT", "NANOS", "Book", "Books", "ConsolidatedBook", "Flag", "Instruments", "Kind", "Side"]
+__all__ = ["EVENT", "NANOS", "Book", "Books", "ConsolidatedBook", "Decoder", "Flag", "Instruments", "Kind", "Side"]
 __version__ = "0.1.0"
 
 _HOME: Final = {
     "Book": "engine._native.book",
     "Books": "engine._native.book",
     "ConsolidatedBook": "engine._native.book",
+    "Decoder": "engine._native.decode",
     "EVENT": "engine.core.events",
     "Flag": "engine.core.events",
     "Instruments": "engine.core.instruments",

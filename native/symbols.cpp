@@ -88,24 +88,32 @@ size_t SymbolTable::name(uint32_t id, char out[SYMBOL_MAX]) const {
 }
 
 SymbolCache::SymbolCache(SymbolTable& table)
-    : table_(&table), slots_(size_t{1} << FIRST_CACHE_BITS, Slot{}), shift_(64 - FIRST_CACHE_BITS) {}
+    : shift(64 - FIRST_CACHE_BITS), table_(&table), memory_(size_t{1} << FIRST_CACHE_BITS, Slot{}) {
+    slots = memory_.data();
+    mask = memory_.size() - 1;
+}
 
 void SymbolCache::put(uint64_t key, uint32_t id) {
-    const size_t mask = slots_.size() - 1;
-    size_t slot = key * SYMBOL_HASH >> shift_;
-    while (slots_[slot].key != 0) slot = (slot + 1) & mask;
-    slots_[slot] = Slot{key, id, 0};
+    size_t slot = key * SYMBOL_HASH >> shift;
+    while (memory_[slot].key != 0) slot = (slot + 1) & mask;
+    memory_[slot] = Slot{key, id, 0};
 }
 
 uint32_t SymbolCache::learn(uint64_t key) {
+    size_t slot = key * SYMBOL_HASH >> shift;
+    for (; memory_[slot].key != 0; slot = (slot + 1) & mask) {
+        if (memory_[slot].key == key) return memory_[slot].id;
+    }
     const uint32_t id = table_->add8(key);
     if (id == NO_SYMBOL) return NO_SYMBOL;
-    if (++used_ * 4 > slots_.size()) {  // a quarter full at most: a miss ends the probe at once
-        std::vector<Slot> old(slots_.size() * 2, Slot{});
-        old.swap(slots_);
-        --shift_;
-        for (const Slot& slot : old) {
-            if (slot.key != 0) put(slot.key, slot.id);
+    if (++used_ * 4 > memory_.size()) {  // a quarter full at most: a miss ends the probe at once
+        std::vector<Slot> old(memory_.size() * 2, Slot{});
+        old.swap(memory_);
+        slots = memory_.data();
+        mask = memory_.size() - 1;
+        --shift;
+        for (const Slot& entry : old) {
+            if (entry.key != 0) put(entry.key, entry.id);
         }
     }
     put(key, id);

@@ -62,18 +62,19 @@ class SymbolCache {
     // Asks the table and remembers; NO_SYMBOL if the name is not valid.
     uint32_t learn(uint64_t key);
 
-    const Slot* slots() const { return slots_.data(); }
-    uint32_t shift() const { return shift_; }
+    // What kernels read: probe from slot key * SYMBOL_HASH >> shift, modulo mask + 1, to the key or an empty slot.
+    const Slot* slots;
+    uint64_t mask;
+    uint32_t shift;
 
   private:
     void put(uint64_t key, uint32_t id);
 
     SymbolTable* table_;
-    std::vector<Slot> slots_;
+    std::vector<Slot> memory_;
     size_t used_ = 0;
-    uint32_t shift_;
 };
 
-inline constexpr uint64_t SYMBOL_HASH = 0x9E3779B97F4A7C15u;  // Fibonacci hashing: slot = key * this >> shift
+inline constexpr uint64_t SYMBOL_HASH = 0x9E3779B97F4A7C15u;  // Fibonacci hashing
 
 }  // namespace tf

@@ -1,0 +1,47 @@
+// Writing records. Internal linkage and per target: included by files compiled for one CPU target.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "event.hpp"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace tf::TF_TARGET {
+namespace {
+
+// What all events of one message share. `origin` is the record's seventh word without the kind.
+struct Stamp {
+    int64_t ts_event;
+    int64_t ts_recv;
+    uint64_t sequence;
+    uint64_t origin;
+};
+
+inline void emit(Event* out, const Stamp& stamp, Kind kind, int64_t price, int64_t quantity, uint64_t order_id,
+                 Side side, unsigned flags, uint32_t conditions) {
+    const uint64_t origin = stamp.origin | static_cast<uint64_t>(kind) << 56;
+    const uint64_t rest =
+        static_cast<uint64_t>(side) | static_cast<uint64_t>(flags) << 8 | static_cast<uint64_t>(conditions) << 32;
+#if defined(__AVX512F__)
+    const __m512i record =
+        _mm512_set_epi64(static_cast<int64_t>(rest), static_cast<int64_t>(origin), static_cast<int64_t>(order_id),
+                         static_cast<int64_t>(stamp.sequence), quantity, price, stamp.ts_recv, stamp.ts_event);
+    _mm512_storeu_si512(out, record);
+#else
+    const uint64_t record[8] = {static_cast<uint64_t>(stamp.ts_event),
+                                static_cast<uint64_t>(stamp.ts_recv),
+                                static_cast<uint64_t>(price),
+                                static_cast<uint64_t>(quantity),
+                                stamp.sequence,
+                                order_id,
+                                origin,
+                                rest};
+    std::memcpy(static_cast<void*>(out), record, sizeof record);
+#endif
+}
+
+}  // namespace
+}  // namespace tf::TF_TARGET
