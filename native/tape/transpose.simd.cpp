@@ -28,12 +28,23 @@ inline __attribute__((always_inline)) void scatter(const unsigned char* column, 
     }
 }
 
-#define TF_EACH_COLUMN(DO)                                                                               \
-    DO(0, int64_t, ts_event)                                                                             \
-    DO(1, int64_t, ts_recv)                                                                              \
-    DO(2, int64_t, price) DO(3, int64_t, quantity) DO(4, uint64_t, sequence) DO(5, uint64_t, order_id)   \
-        DO(6, uint32_t, instrument) DO(7, uint16_t, venue) DO(8, uint8_t, provider) DO(9, uint8_t, kind) \
-            DO(10, uint8_t, side) DO(11, uint8_t, flags) DO(12, uint16_t, reserved) DO(13, uint32_t, conditions)
+// clang-format off: it does not settle on a layout of this list
+#define TF_EACH_COLUMN(DO) \
+    DO(0, int64_t, ts_event) \
+    DO(1, int64_t, ts_recv) \
+    DO(2, int64_t, price) \
+    DO(3, int64_t, quantity) \
+    DO(4, uint64_t, sequence) \
+    DO(5, uint64_t, order_id) \
+    DO(6, uint32_t, instrument) \
+    DO(7, uint16_t, venue) \
+    DO(8, uint8_t, provider) \
+    DO(9, uint8_t, kind) \
+    DO(10, uint8_t, side) \
+    DO(11, uint8_t, flags) \
+    DO(12, uint16_t, reserved) \
+    DO(13, uint32_t, conditions)
+// clang-format on
 
 inline __attribute__((always_inline)) void block_to_columns(const Event* events, size_t at, size_t count,
                                                             unsigned char* const* columns) {
