@@ -71,8 +71,9 @@ static void count_crossed(Grid& grid) {
 
 static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quantity) {
     const Where at = where(grid, side, price);
-    if (!at.valid) [[unlikely]]
+    if (!at.valid) [[unlikely]] {
         return false;
+    }
     Page* page = page_find(grid.side[side], at.key >> 6);
     if (page == nullptr) [[unlikely]] {
         if (quantity == 0) return false;
@@ -81,10 +82,22 @@ static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quanti
     return settle(grid, side, page, at.key, page->total[at.key & 63], quantity);
 }
 
+// Whether a level's quantities of all venues still add up in 64 bits, this one's being new. Counted if not.
+static inline bool summable(Grid& grid, const Page* page, int64_t key, int64_t quantity, uint32_t row) {
+    if ((quantity | grid.huge) <= HUGE) [[likely]] {
+        return true;
+    }
+    grid.huge = INT64_MAX;
+    if (page == nullptr || row_fits(&grid, page, static_cast<int>(key & 63), row, quantity)) return true;
+    ++grid.counts[COUNT_OUT_OF_RANGE];
+    return false;
+}
+
 static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
     const Where at = where(grid, side, price);
-    if (!at.valid) [[unlikely]]
+    if (!at.valid) [[unlikely]] {
         return false;
+    }
     Page* page = page_find(grid.side[side], at.key >> 6);
     if (page == nullptr) [[unlikely]] {
         if (quantity == 0) return false;
@@ -92,17 +105,14 @@ static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity
     }
     int64_t& own = row_of(page, row)[at.key & 63];
     const int64_t before = page->total[at.key & 63];
-    if ((quantity | grid.huge) > HUGE) [[unlikely]] {
-        grid.huge = INT64_MAX;
-        if (!row_fits(&grid, page, static_cast<int>(at.key & 63), row, quantity)) {
-            ++grid.counts[COUNT_OUT_OF_RANGE];
-            return false;
-        }
+    if (!summable(grid, page, at.key, quantity, row)) [[unlikely]] {
+        return false;
     }
     const int64_t now = before - own + quantity;
     own = quantity;
-    if ((grid.live >> row & 1) == 0) [[unlikely]]
+    if ((grid.live >> row & 1) == 0) [[unlikely]] {
         return false;
+    }
     return settle(grid, side, page, at.key, before, now);
 }
 
@@ -117,8 +127,9 @@ static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uin
     const int64_t best_price = was_empty ? 0 : price_of(grid, side, ladder.best);
     const int64_t best = best_total(ladder);
     const Where at = where(grid, side, price);
-    if (!at.valid) [[unlikely]]
+    if (!at.valid) [[unlikely]] {
         return false;
+    }
     if (grid.form == Form::LEVELS) {
         int64_t second = 0;
         if (ladder.best != NO_KEY && next_level(ladder, ladder.best, &second) != NO_KEY) {
@@ -128,6 +139,7 @@ static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uin
         }
         set_level(grid, side, price, quantity);
     } else {
+        if (!summable(grid, page_find(ladder, at.key >> 6), at.key, quantity, row)) return false;
         int64_t& quote = grid.quote[row * 2 + static_cast<uint32_t>(side)];
         if ((grid.quoted[side] >> row & 1) == 0) {
             row_clear(&grid, side, row);
@@ -300,20 +312,39 @@ static uint32_t open_row(BookSet& set, uint16_t venue) {
     return set.venue_count - 1;
 }
 
+// Two looks ahead hide the cache misses of many books: first a book's own lines, then the level it will change.
+static inline void prefetch_book(const BookSet& set, const Event& event) {
+    if (event.instrument >= set.capacity) return;
+    const char* grid = reinterpret_cast<const char*>(set.grids[event.instrument]);
+    __builtin_prefetch(grid);
+    __builtin_prefetch(grid + offsetof(Grid, clock));
+    __builtin_prefetch(grid + offsetof(Grid, side) + (event.side == Side::ASK ? sizeof(Ladder) : 0));
+}
+
+static inline void prefetch_level(const BookSet& set, const Event& event) {
+    const Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
+    if (grid == nullptr) return;
+    const int side = event.side == Side::ASK;
+    const uint64_t value = grid_value(*grid, event.price);
+    const int64_t key = static_cast<int64_t>(value - static_cast<uint64_t>(grid->limit)) ^ mirror(side);
+    const Ladder& ladder = grid->side[side];
+    const Page* page = ladder.table[page_hash(ladder, key >> 6)].page;
+    __builtin_prefetch(page);
+    __builtin_prefetch(page->total + (key & 63));
+    if (set.row[event.venue] != 0) __builtin_prefetch(row_of(page, set.row[event.venue] - 1u) + (key & 63));
+}
+
 template <Form form>
 static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* changed) {
-    constexpr size_t AHEAD = 8;
+    constexpr size_t BOOK_AHEAD = 16;
+    constexpr size_t LEVEL_AHEAD = 6;
+    const bool many = set.used > 8;  // fewer stay in the nearest cache
     size_t count = 0;
     ++set.batch;
     for (size_t i = 0; i < n; ++i) {
-        if (i + AHEAD < n) {
-            const uint32_t next = events[i + AHEAD].instrument;
-            if (next < set.capacity && set.grids[next] != nullptr) {
-                const char* grid = reinterpret_cast<const char*>(set.grids[next]);
-                __builtin_prefetch(grid);
-                __builtin_prefetch(grid + offsetof(Grid, side) +
-                                   sizeof(Ladder) * (events[i + AHEAD].side == Side::ASK));
-            }
+        if (many && i + BOOK_AHEAD < n) {
+            prefetch_book(set, events[i + BOOK_AHEAD]);
+            if constexpr (form == Form::VENUES) prefetch_level(set, events[i + LEVEL_AHEAD]);
         }
         const Event& event = events[i];
         Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
@@ -326,13 +357,15 @@ static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* 
         }
         uint32_t row = 0;
         if constexpr (form == Form::VENUES) {
-            row = set.row[event.venue] != 0 ? set.row[event.venue] - 1u : open_row(set, event.venue);
-            if (row == MOST_VENUES) [[unlikely]] {
-                ++grid->counts[COUNT_UNKNOWN_VENUE];
-                continue;
+            row = set.row[event.venue] - 1u;
+            if (row >= grid->rows) [[unlikely]] {  // a venue not seen here, or not at all
+                if (row == UINT32_MAX) row = open_row(set, event.venue);
+                if (row == MOST_VENUES) {
+                    ++grid->counts[COUNT_UNKNOWN_VENUE];
+                    continue;
+                }
+                if (row >= grid->rows) grid_grow_rows(grid, row + 1);
             }
-            if (row >= grid->rows) [[unlikely]]
-                grid_grow_rows(grid, row + 1);
         }
         start(*grid, event);
         const bool top = complete(*grid, event.flags, row, apply_one<form>(*grid, event, row));

@@ -34,7 +34,10 @@ Grid* set_open(BookSet* set, uint32_t instrument) {
         set->grids = wider;
         set->capacity = static_cast<uint32_t>(capacity);
     }
-    if (set->grids[instrument] == nullptr) set->grids[instrument] = grid_create(set->form, 0, 0, 0);
+    if (set->grids[instrument] == nullptr) {
+        set->grids[instrument] = grid_create(set->form, 0, 0, 0);
+        ++set->used;
+    }
     return set->grids[instrument];
 }
 

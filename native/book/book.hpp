@@ -19,6 +19,7 @@ struct BookSet {
     uint32_t capacity;
     Form form;  // VENUES or QUEUES
     uint32_t venue_count;
+    uint32_t used;  // books that were made
     uint64_t batch;
     uint8_t row[65536];           // venue id -> row + 1, 0 not seen yet
     uint16_t venue[MOST_VENUES];  // row -> venue id

@@ -40,9 +40,10 @@ enum Count : uint32_t {
     COUNTS,
 };
 
-inline constexpr int64_t NO_KEY = INT64_MAX;       // no level: worse than every index
-inline constexpr int64_t NO_PAGE = INT64_MIN;      // a free place of the page table
-inline constexpr uint32_t NO_ORDER = 0xFFFFFFFFu;  // end of a queue
+inline constexpr int64_t MOST_PRICE = INT64_MAX - 1;  // of either sign; the last index means no level
+inline constexpr int64_t NO_KEY = INT64_MAX;          // no level: worse than every index
+inline constexpr int64_t NO_PAGE = INT64_MIN;         // a free place of the page table
+inline constexpr uint32_t NO_ORDER = 0xFFFFFFFFu;     // end of a queue
 inline constexpr uint32_t MOST_VENUES = 64;
 inline constexpr uint32_t MOST_INSTRUMENTS = 1 << 22;     // ids are indices: one beyond is a broken record
 inline constexpr int64_t HUGE = INT64_MAX / MOST_VENUES;  // sums of quantities up to this cannot overflow
@@ -112,36 +113,37 @@ struct Ladder {
 };
 static_assert(sizeof(Ladder) == 64);
 
-struct Grid {
+// The first four cache lines are what an event touches.
+struct alignas(64) Grid {
     // price -> index: one multiplication by the inverse of the tick's odd part, one rotation, one comparison
     uint64_t inverse;
     uint64_t offset;
     uint64_t bound;  // 2 * limit
     int64_t limit;
-    int64_t tick;  // 0 before the first price
     uint32_t rotation;
     uint32_t rows;    // VENUES: rows of each page
     uint32_t window;  // best levels a side that are held, 0 all
     Form form;
-    uint8_t started;   // a timed event was applied
-    uint8_t watched;   // levels are counted or kept: every change has more to do
-    uint8_t orphaned;  // QUEUES: side + 1 of the order that the last DELETE removed, 0 none
+    uint8_t started;     // a timed event was applied
+    uint8_t watched;     // levels are counted or kept: every change has more to do
+    uint8_t orphaned;    // QUEUES: side + 1 of the order that the last DELETE removed, 0 none
+    uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
 
     int64_t clock;  // latest ts_event
     int64_t ts_event;
-    int64_t ts_recv;  // of the last event applied
-
+    int64_t ts_recv;     // of the last event applied
     int64_t huge;        // VENUES: INT64_MAX once a quantity was too large for sums without a check
     uint64_t live;       // VENUES: bit a row that is not stale
     uint64_t seen_last;  // bit a row: it marks its atomic events
     uint64_t pending;    // bit a row: top changed inside an atomic event that has not ended
-    uint64_t batch;      // last batch in which Books reported this book
+    int64_t tick;        // 0 before the first price
 
-    Ladder side[2];      // bid, ask
-    int64_t* quote;      // VENUES: [rows][2], the index of the one level of a venue's side that QUOTE has set
-    uint64_t quoted[2];  // VENUES: bit a row: its side holds that one level at most
+    Ladder side[2];  // bid, ask
+
+    int64_t* quote;  // VENUES: [rows][2], index of a level
     Orders* orders;
     Page* free_pages;
+    uint64_t batch;  // last batch in which Books reported this book
     uint32_t page_bytes;
     uint32_t kept;  // levels in `Kept`, 0 none
 
@@ -152,5 +154,6 @@ struct Grid {
 
     uint64_t counts[COUNTS];
 };
+static_assert(offsetof(Grid, clock) == 64 && offsetof(Grid, side) == 128);
 
 }  // namespace tf

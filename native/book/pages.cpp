@@ -123,7 +123,7 @@ void set_tick(Grid* grid, int64_t tick) {
     uint64_t inverse = odd;  // Newton: each step doubles the number of right bits, three at the start
     for (int i = 0; i < 5; ++i) inverse *= 2 - odd * inverse;
     grid->inverse = inverse;
-    grid->limit = INT64_MAX / tick;
+    grid->limit = MOST_PRICE / tick;
     grid->offset = static_cast<uint64_t>(grid->limit) << grid->rotation;
     grid->bound = 2 * static_cast<uint64_t>(grid->limit);
 }
@@ -290,7 +290,7 @@ void grid_clear(Grid* grid) {
 }
 
 bool grid_refine(Grid* grid, int64_t price) {
-    if (price == INT64_MIN) return false;
+    if (out_of_bounds(price)) return false;
     const int64_t size = price < 0 ? -price : price;
     const int64_t old = grid->tick;
     if (old == 0) {

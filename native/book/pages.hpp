@@ -25,6 +25,8 @@ bool row_fits(const Grid* grid, const Page* page, int slot, uint32_t row, int64_
 void row_set_live(Grid* grid, uint32_t row, bool live);  // stale venues contribute nothing to the totals
 
 // --- hot ---
+static inline bool out_of_bounds(int64_t price) { return price > MOST_PRICE || price < -MOST_PRICE; }
+
 static inline int64_t mirror(int side) { return side == 0 ? -1 : 0; }
 
 // The index of a price before mirroring is value - limit when value <= bound; else the tick must be refined.

@@ -16,8 +16,9 @@ static inline bool order_remove(Grid& grid, uint64_t at) {
 // Puts an order at the back of a level; the level's new total was checked.
 static inline bool order_place(Grid& grid, int side, Page* page, int64_t key, uint64_t id, int64_t quantity) {
     Orders& orders = *grid.orders;
-    if (orders.first_free == NO_ORDER) [[unlikely]]
+    if (orders.first_free == NO_ORDER) [[unlikely]] {
         orders_grow(orders);
+    }
     const uint32_t index = order_add(orders, order_find(orders, id), id, quantity);
     const int slot = static_cast<int>(key & 63);
     queue_append(orders, queues_of(page)[slot], index, page, slot);
@@ -45,8 +46,9 @@ static inline bool apply_add(Grid& grid, const Event& event) {
         ++grid.counts[COUNT_WRONG_SIDE];
         return false;
     }
-    if (event.price == INT64_MIN) [[unlikely]]
+    if (out_of_bounds(event.price)) [[unlikely]] {
         return out_of_range(grid);
+    }
     if (event.quantity == 0) [[unlikely]] {
         ++grid.counts[COUNT_ZERO_QUANTITY];
         return false;
@@ -56,8 +58,9 @@ static inline bool apply_add(Grid& grid, const Event& event) {
         return false;
     }
     const Where at = where(grid, static_cast<int>(side), event.price);
-    if (!at.valid) [[unlikely]]
+    if (!at.valid) [[unlikely]] {
         return false;
+    }
     Page* page = page_find(grid.side[side], at.key >> 6);
     int64_t total = 0;
     if (page == nullptr) [[unlikely]] {
@@ -89,8 +92,9 @@ static bool reduce_anonymous(Grid& grid, const Event& event) {
 static inline bool apply_reduce(Grid& grid, const Event& event) {
     Orders& orders = *grid.orders;
     const uint64_t at = order_find(orders, event.order_id);
-    if (orders.table[at] == 0) [[unlikely]]
+    if (orders.table[at] == 0) [[unlikely]] {
         return reduce_anonymous(grid, event);
+    }
     Order& order = orders.pool[orders.table[at] - 1];
     if (event.quantity >= order.quantity) {
         grid.counts[COUNT_OVER_REDUCED] += event.quantity > order.quantity;
@@ -119,7 +123,7 @@ static inline bool apply_delete(Grid& grid, const Event& event) {
 
 static bool apply_replace(Grid& grid, const Event& event) {
     Orders& orders = *grid.orders;
-    if (event.price == INT64_MIN) return out_of_range(grid);
+    if (out_of_bounds(event.price)) return out_of_range(grid);
     const uint64_t at = order_find(orders, event.order_id);
     if (orders.table[at] == 0) {
         ++grid.counts[COUNT_UNKNOWN_ORDER];
