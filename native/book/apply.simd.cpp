@@ -6,26 +6,28 @@
 
 namespace tf::TF_TARGET {
 
+#define TF_COLD [[gnu::cold, gnu::noinline]]
+
 struct Where {
     int64_t key;
     bool valid;
 };
 
-// Index of a price on the grid. The tick is refined on the way if it must be.
-static inline Where where(Grid& grid, int side, int64_t price) {
-    uint64_t value = grid_value(grid, price);
-    if (value > grid.bound) [[unlikely]] {
-        if (!grid_refine(&grid, price)) {
-            ++grid.counts[COUNT_OUT_OF_RANGE];
-            return {0, false};
-        }
-        value = grid_value(grid, price);
+static inline int64_t key_of(const Grid& grid, int side, uint64_t value) {
+    return static_cast<int64_t>(value - static_cast<uint64_t>(grid.limit)) ^ mirror(side);
+}
+
+// Index of a price on the grid. The tick is refined on the way if it must be; a price out of range is counted.
+static Where where(Grid& grid, int side, int64_t price) {
+    if (grid_value(grid, price) > grid.bound && !grid_refine(&grid, price)) {
+        ++grid.counts[COUNT_OUT_OF_RANGE];
+        return {0, false};
     }
-    return {static_cast<int64_t>(value - static_cast<uint64_t>(grid.limit)) ^ mirror(side), true};
+    return {key_of(grid, side, grid_value(grid, price)), true};
 }
 
 // A level at the touch or better changed.
-static inline void settle_best(Grid& grid, Ladder& ladder, Page* page, int64_t key, int64_t now) {
+[[gnu::noinline]] static void settle_best(Grid& grid, Ladder& ladder, Page* page, int64_t key, int64_t now) {
     if (key != ladder.best) {
         accrue_spread(grid);
         ladder.best = key;
@@ -36,7 +38,7 @@ static inline void settle_best(Grid& grid, Ladder& ladder, Page* page, int64_t k
     }
 }
 
-static void settle_watched(Grid& grid, int side, int64_t key, int64_t before, int64_t now) {
+[[gnu::noinline]] static void settle_watched(Grid& grid, int side, int64_t key, int64_t before, int64_t now) {
     Ladder& ladder = grid.side[side];
     if (ladder.kept != nullptr) kept_update(grid, ladder, key, before, now);
     if (grid.window == 0) return;
@@ -69,51 +71,71 @@ static void count_crossed(Grid& grid) {
     if (bid > grid.side[1].best) ++grid.counts[COUNT_CROSSED];
 }
 
-static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quantity) {
+// The page of a price on the grid where the first look finds it, else null.
+static inline Page* page_at_once(const Grid& grid, int side, uint64_t value, int64_t key) {
+    const Ladder& ladder = grid.side[side];
+    const PageEntry& entry = ladder.table[page_hash(ladder, key >> 6)];
+    return value <= grid.bound && entry.number == key >> 6 ? entry.page : nullptr;
+}
+
+static inline Page* page_open(Grid& grid, int side, int64_t key) {
+    Page* page = page_find(grid.side[side], key >> 6);
+    return page != nullptr ? page : page_insert(&grid, side, key >> 6);
+}
+
+TF_COLD static bool set_level_anew(Grid& grid, int side, int64_t price, int64_t quantity) {
     const Where at = where(grid, side, price);
-    if (!at.valid) [[unlikely]] {
-        return false;
-    }
-    Page* page = page_find(grid.side[side], at.key >> 6);
-    if (page == nullptr) [[unlikely]] {
-        if (quantity == 0) return false;
-        page = page_insert(&grid, side, at.key >> 6);
-    }
+    if (!at.valid || (quantity == 0 && page_find(grid.side[side], at.key >> 6) == nullptr)) return false;
+    Page* page = page_open(grid, side, at.key);
     return settle(grid, side, page, at.key, page->total[at.key & 63], quantity);
 }
 
-// Whether a level's quantities of all venues still add up in 64 bits, this one's being new. Counted if not.
-static inline bool summable(Grid& grid, const Page* page, int64_t key, int64_t quantity, uint32_t row) {
-    if ((quantity | grid.huge) <= HUGE) [[likely]] {
-        return true;
+static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quantity) {
+    const uint64_t value = grid_value(grid, price);
+    const int64_t key = key_of(grid, side, value);
+    Page* page = page_at_once(grid, side, value, key);
+    if (page == nullptr) [[unlikely]] {
+        return set_level_anew(grid, side, price, quantity);
     }
+    return settle(grid, side, page, key, page->total[key & 63], quantity);
+}
+
+// Whether a level's quantities of all venues still add up in 64 bits, this one's being new. Counted if not.
+TF_COLD static bool summable(Grid& grid, const Page* page, int64_t key, int64_t quantity, uint32_t row) {
     grid.huge = INT64_MAX;
     if (page == nullptr || row_fits(&grid, page, static_cast<int>(key & 63), row, quantity)) return true;
     ++grid.counts[COUNT_OUT_OF_RANGE];
     return false;
 }
 
-static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
-    const Where at = where(grid, side, price);
-    if (!at.valid) [[unlikely]] {
+static inline bool settle_row(Grid& grid, int side, Page* page, int64_t key, int64_t quantity, uint32_t row) {
+    if ((quantity | grid.huge) > HUGE && !summable(grid, page, key, quantity, row)) [[unlikely]] {
         return false;
     }
-    Page* page = page_find(grid.side[side], at.key >> 6);
-    if (page == nullptr) [[unlikely]] {
-        if (quantity == 0) return false;
-        page = page_insert(&grid, side, at.key >> 6);
-    }
-    int64_t& own = row_of(page, row)[at.key & 63];
-    const int64_t before = page->total[at.key & 63];
-    if (!summable(grid, page, at.key, quantity, row)) [[unlikely]] {
-        return false;
-    }
+    int64_t& own = row_of(page, row)[key & 63];
+    const int64_t before = page->total[key & 63];
     const int64_t now = before - own + quantity;
     own = quantity;
     if ((grid.live >> row & 1) == 0) [[unlikely]] {
         return false;
     }
-    return settle(grid, side, page, at.key, before, now);
+    return settle(grid, side, page, key, before, now);
+}
+
+TF_COLD static bool set_row_anew(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
+    const Where at = where(grid, side, price);
+    if (!at.valid || (quantity == 0 && page_find(grid.side[side], at.key >> 6) == nullptr)) return false;
+    return settle_row(grid, side, page_open(grid, side, at.key), at.key, quantity, row);
+}
+
+static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
+    const uint64_t value = grid_value(grid, price);
+    const int64_t key = key_of(grid, side, value);
+    Page* page = page_at_once(grid, side, value, key);
+    if (page == nullptr) [[unlikely]] {
+        return set_row_anew(grid, side, price, quantity, row);
+    }
+    return settle_row(grid, side, page, key, quantity, row);
 }
 
 static inline int64_t best_total(const Ladder& ladder) {
@@ -139,7 +161,9 @@ static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uin
         }
         set_level(grid, side, price, quantity);
     } else {
-        if (!summable(grid, page_find(ladder, at.key >> 6), at.key, quantity, row)) return false;
+        if ((quantity | grid.huge) > HUGE && !summable(grid, page_find(ladder, at.key >> 6), at.key, quantity, row)) {
+            return false;
+        }
         int64_t& quote = grid.quote[row * 2 + static_cast<uint32_t>(side)];
         if ((grid.quoted[side] >> row & 1) == 0) {
             row_clear(&grid, side, row);
@@ -175,7 +199,7 @@ static bool apply_other(Grid& grid, const Event& event, uint32_t row);
 #include "book/queues.inl"
 
 // What is common to all kinds and forms; whether the top changed.
-static bool apply_other(Grid& grid, const Event& event, uint32_t row) {
+[[gnu::noinline]] static bool apply_other(Grid& grid, const Event& event, uint32_t row) {
     const auto side = static_cast<uint8_t>(event.side);
     switch (event.kind) {
         case Kind::CLEAR:
@@ -247,12 +271,8 @@ static inline bool apply_one(Grid& grid, const Event& event, uint32_t row) {
 }
 
 // Holds a change back until the venue's atomic event has ended; whether one is to be reported now.
-static inline bool complete(Grid& grid, uint8_t flags, uint32_t row, bool changed) {
+TF_COLD static bool complete_later(Grid& grid, uint8_t flags, uint32_t row, bool changed) {
     const uint64_t bit = uint64_t{1} << row;
-    if ((flags & LAST) != 0 && (grid.pending & bit) == 0) [[likely]] {
-        grid.seen_last |= bit;
-        return changed;
-    }
     const uint64_t last = (flags & LAST) != 0 ? bit : 0;
     grid.pending |= changed ? bit : 0;
     const uint64_t report = grid.pending & bit & (last | ~grid.seen_last);
@@ -261,8 +281,13 @@ static inline bool complete(Grid& grid, uint8_t flags, uint32_t row, bool change
     return report != 0;
 }
 
-static inline void start(Grid& grid, const Event& event) {
-    if (grid.started != 0) return;
+static inline bool complete(Grid& grid, uint8_t flags, uint32_t row, bool changed) {
+    if ((flags & LAST) == 0 || grid.pending != 0) return complete_later(grid, flags, row, changed);
+    grid.seen_last |= uint64_t{1} << row;
+    return changed;
+}
+
+TF_COLD static void start(Grid& grid, const Event& event) {
     grid.started = 1;
     grid.clock = event.ts_event;
     grid.since = event.ts_event;
@@ -282,7 +307,9 @@ static bool apply_form(Grid& grid, const Event* events, size_t n, const uint8_t*
                 continue;
             }
         }
-        start(grid, event);
+        if (grid.started == 0) [[unlikely]] {
+            start(grid, event);
+        }
         reported |= complete(grid, event.flags, at, apply_one<form>(grid, event, at));
         latest = &event;
     }
@@ -367,7 +394,9 @@ static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* 
                 if (row >= grid->rows) grid_grow_rows(grid, row + 1);
             }
         }
-        start(*grid, event);
+        if (grid->started == 0) [[unlikely]] {
+            start(*grid, event);
+        }
         const bool top = complete(*grid, event.flags, row, apply_one<form>(*grid, event, row));
         grid->ts_event = event.ts_event;
         grid->ts_recv = event.ts_recv;

@@ -27,7 +27,7 @@ void row_set_live(Grid* grid, uint32_t row, bool live);  // stale venues contrib
 // --- hot ---
 static inline bool out_of_bounds(int64_t price) { return price > MOST_PRICE || price < -MOST_PRICE; }
 
-static inline int64_t mirror(int side) { return side == 0 ? -1 : 0; }
+static inline int64_t mirror(int side) { return static_cast<int64_t>(side) - 1; }
 
 // The index of a price before mirroring is value - limit when value <= bound; else the tick must be refined.
 static inline uint64_t grid_value(const Grid& grid, int64_t price) {
