@@ -87,7 +87,7 @@ def document(environment: dict[str, Any], results: Sequence[Result], outcomes: S
             {**_budget(outcome.budget), "value": outcome.value, "verdict": outcome.verdict, "reason": outcome.reason}
             for outcome in outcomes
         ],
-        "passed": all(outcome.passed for outcome in outcomes),
+        "passed": all(outcome.passed for outcome in outcomes) if outcomes else None,
     }
 
 

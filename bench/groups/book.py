@@ -27,7 +27,8 @@ def sliced(
     def prepare() -> list[tuple[Any, int, int]]:
         reset()
         starts = range(0, len(events), batch)
-        return [(books[venue].apply, start, start + batch) for venue, start in zip(venues, starts, strict=True)]
+        methods = [book.apply for book in books]
+        return [(methods[venue], start, start + batch) for venue, start in zip(venues, starts, strict=True)]
 
     def run(calls: list[tuple[Any, int, int]]) -> None:
         for apply, start, stop in calls:
@@ -108,9 +109,10 @@ def set_each(setting: Setting) -> Contest:
 
     stream = workloads.touch(setting.count(1_000_000, 20_000)).head(setting.count(400_000, 20_000))
     books = [Book(by="price") for _ in workloads.VENUES]
+    methods = [book.set for book in books]  # looked up once, as the peer's sides are
     columns = (stream.updates[name].tolist() for name in ("venue", "side", "price", "quantity"))
     calls = [
-        (books[venue - 1].set, SIDES[side], price, quantity)
+        (methods[venue - 1], SIDES[side], price, quantity)
         for venue, side, price, quantity in zip(*columns, strict=True)
     ]
 

@@ -29,11 +29,17 @@ class Workload:
         self.books: dict[tuple[int, int], OrderBook] = {}
         present: set[tuple[int, int, int, int]] = set()
         self.snapshot = self.deltas(snapshot, present)
-        self.updates = self.deltas(updates, present)
-        self.batches = self.group(batch) if mode == "apply_deltas" else []
-        self.operations = sum(size for _, _, size in self.batches) if self.batches else len(updates)
-        if self.batches:
-            self.updates = []
+        self.operations = len(updates)
+        one_by_one = self.deltas(updates, present)
+        # methods are looked up once, as everybody's are
+        if mode == "apply_deltas":
+            methods = {id(book): book.apply_deltas for book in self.books.values()}
+            batches = grouped(one_by_one, batch)
+            self.operations = batch * len(batches)
+            self.calls = [(methods[id(book)], deltas) for book, deltas in batches]
+        else:
+            methods = {id(book): book.apply_delta for book in self.books.values()}
+            self.calls = [(methods[id(book)], delta) for book, delta in one_by_one]
 
     def book(self, instrument: int, venue: int) -> OrderBook:
         key = (instrument, venue)
@@ -62,17 +68,6 @@ class Workload:
             action = BookAction.UPDATE if quantity else BookAction.DELETE
             built.append((book, OrderBookDelta(book.instrument_id, action, order, 0, sequence, ts_event, ts_recv)))
         return built
-
-    def group(self, batch: int) -> list[tuple[OrderBook, OrderBookDeltas, int]]:
-        waiting: dict[int, list[OrderBookDelta]] = {}
-        groups = []
-        for book, delta in self.updates:
-            deltas = waiting.setdefault(id(book), [])
-            deltas.append(delta)
-            if len(deltas) == batch:
-                groups.append((book, OrderBookDeltas(book.instrument_id, deltas), batch))
-                waiting[id(book)] = []
-        return groups
 
     def reset(self) -> None:
         for book in self.books.values():
@@ -113,13 +108,27 @@ class Workload:
             empty.append(clock() - start)
         overhead = int(statistics.median(empty))
         spans = []
-        for book, delta in self.updates:
+        (book,) = self.books.values()
+        for apply, delta in self.calls:
             start = clock()
-            book.apply_delta(delta)
+            apply(delta)
             book.bids()[:10]
             book.asks()[:10]
             spans.append(clock() - start - overhead)
         return spans
+
+
+def grouped(deltas: list[tuple[OrderBook, OrderBookDelta]], batch: int) -> list[tuple[OrderBook, OrderBookDeltas]]:
+    """Batches of one book each, in the order they fill up; what does not fill one is left out."""
+    waiting: dict[int, list[OrderBookDelta]] = {}
+    groups = []
+    for book, delta in deltas:
+        batch_of_book = waiting.setdefault(id(book), [])
+        batch_of_book.append(delta)
+        if len(batch_of_book) == batch:
+            groups.append((book, OrderBookDeltas(book.instrument_id, batch_of_book)))
+            waiting[id(book)] = []
+    return groups
 
 
 def number(kind: Any, count: int) -> Any:
@@ -127,26 +136,23 @@ def number(kind: Any, count: int) -> Any:
     return kind.from_str(f"{count // 10**9}.{count % 10**9:09d}")
 
 
-def run_apply_delta(workload: Workload) -> None:
-    for book, delta in workload.updates:
-        book.apply_delta(delta)
-
-
-def run_apply_deltas(workload: Workload) -> None:
-    for book, deltas, _ in workload.batches:
-        book.apply_deltas(deltas)
+def run_calls(workload: Workload) -> None:
+    for apply, delta in workload.calls:
+        apply(delta)
 
 
 def run_depth(workload: Workload) -> None:
-    for book, delta in workload.updates:
-        book.apply_delta(delta)
-        book.bids()[:10]
-        book.asks()[:10]
+    (book,) = workload.books.values()
+    bids, asks = book.bids, book.asks
+    for apply, delta in workload.calls:
+        apply(delta)
+        bids()[:10]
+        asks()[:10]
 
 
 RUNS: dict[str, Callable[[Workload], None]] = {
-    "apply_delta": run_apply_delta,
-    "apply_deltas": run_apply_deltas,
+    "apply_delta": run_calls,
+    "apply_deltas": run_calls,
     "depth": run_depth,
 }
 
