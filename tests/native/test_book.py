@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from engine._native.book import Book
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from engine._native.book import Book
 from engine.core.events import DEPTH, EVENT, Flag, Kind, Side
 from tests.reference.book import Book as Twin
 from tests.streams import (
@@ -19,6 +23,7 @@ from tests.streams import (
     REGIMES,
     ask,
     assert_agree,
+    counted,
     event_arrays,
     pieces,
     plain,
@@ -136,3 +141,47 @@ def test_wrong_arguments_raise() -> None:
         Book(by="price").set("neither", 1, 1)
     with pytest.raises((TypeError, ValueError)):
         Book(by="price").apply(np.zeros(3))  # type: ignore[arg-type]
+
+
+def count(text: str) -> int:
+    """Counts of 1e-9 in a decimal number with up to 9 places."""
+    whole, _, places = text.partition(".")
+    return int(whole + places.ljust(9, "0"))
+
+
+def levels_of(message: dict[str, Any], bids: str, asks: str) -> np.ndarray:
+    rows = [(Side.BID, *row) for row in message[bids]] + [(Side.ASK, *row) for row in message[asks]]
+    events = np.zeros(len(rows), EVENT)
+    events["kind"] = Kind.LEVEL
+    events["side"] = [row[0] for row in rows]
+    events["price"] = [count(row[1]) for row in rows]
+    events["quantity"] = [count(row[2]) for row in rows]
+    return events
+
+
+@pytest.mark.parametrize(
+    ("name", "diffs"), [("spot_btcusdt", 3_449), ("usdm_btcusdt", 6_547), ("cm_btcusd_perp", 26_824)]
+)
+def test_recorded_diffs_give_the_quote_the_exchange_published(
+    data: Callable[[str], Path], name: str, diffs: int
+) -> None:
+    """After every diff the best bid and ask with their sizes equal the last ticker message up to its id."""
+    with gzip.open(data(f"binance_l2/{name}_20240808.gz"), "rt") as lines:
+        messages = [json.loads(line.partition(" ")[2]) for line in lines]
+    streams = [message["data"] for message in messages if "data" in message]
+    snapshot = next(message for message in messages if "lastUpdateId" in message)
+    tickers = [m for m in streams if "B" in m and "A" in m and m.get("e") in {None, "bookTicker"}]
+    ids = np.array([ticker["u"] for ticker in tickers])
+    least = snapshot["lastUpdateId"] + (name.startswith("spot"))
+    book = Book(by="price")
+    book.apply(levels_of(snapshot, "bids", "asks"))
+    compared = 0
+    for diff in (m for m in streams if m.get("e") == "depthUpdate" and m["u"] >= least):
+        book.apply(levels_of(diff, "b", "a"))
+        last = int(np.searchsorted(ids, diff["u"], side="right")) - 1
+        if last >= 0:
+            shown = tuple(count(tickers[last][field]) / 1e9 for field in "bBaA")
+            assert book.bbo()[:4] == shown, diff["u"]
+            compared += 1
+    assert compared == diffs
+    assert set(counted(book)) <= {"crossed", "locked"}

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
-from engine._native.book import Book
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engine.core.events import EVENT, Kind, Side
+from engine._native.book import Book
+from engine.core.events import DEPTH, EVENT, Flag, Kind, Side
+from engine.core.units import NANOS
 from tests.reference.book import Book as Twin
 from tests.streams import (
     CENT,
     ORDER_KINDS,
     REGIMES,
     assert_agree,
+    counted,
     event_arrays,
     pieces,
     plain,
@@ -125,3 +131,91 @@ def test_ids_at_both_ends_are_ordinary() -> None:
     assert book.queue_position(0) == (0, 0.0)
     assert book.queue_position(2**64 - 1) is None
     assert book.depth(1)["bid_count"][0] == 1
+
+
+LOBSTER = "lobster/AAPL_2012-06-21_34200000_"
+KIND = {1: Kind.ADD, 2: Kind.REDUCE, 3: Kind.DELETE, 4: Kind.EXECUTE, 5: Kind.TRADE}
+
+
+def integers(path: Path, columns: slice) -> np.ndarray:
+    with lzma.open(path, "rt") as lines:
+        return np.array([[int(field) for field in line.split(",")[columns]] for line in lines], np.int64)
+
+
+def lobster_messages(path: Path) -> np.ndarray:
+    """The file as events, without a decoder of ours. Sizes are shares, prices dollars x 10000."""
+    fields = integers(path, slice(1, None))
+    events = np.zeros(len(fields), EVENT)
+    events["kind"] = [KIND[kind] for kind in fields[:, 0]]
+    events["order_id"] = fields[:, 1]
+    events["quantity"] = fields[:, 2] * NANOS
+    events["price"] = fields[:, 3] * (NANOS // 10_000)
+    events["side"] = np.where(fields[:, 4] == 1, Side.BID, Side.ASK)
+    events["flags"] = Flag.LAST
+    return events
+
+
+def lobster_start(row: np.ndarray) -> np.ndarray:
+    """A row of the orderbook file as quantity older than the stream."""
+    levels = row.reshape(-1, 2, 2)  # level, ask and bid, price and size
+    events = np.zeros(levels.shape[:2], EVENT)
+    events["kind"], events["flags"], events["side"] = Kind.LEVEL, Flag.SNAPSHOT, [Side.ASK, Side.BID]
+    events["price"] = levels[:, :, 0] * (NANOS // 10_000)
+    events["quantity"] = levels[:, :, 1] * NANOS
+    return events[events["quantity"] > 0]
+
+
+def right_rows(messages: Path, orderbook: Path, start: Path, levels: int) -> tuple[np.ndarray, Book]:
+    """Whether the best levels equal the file, row by row, when nothing but row 0 is ever taken from it."""
+    events = lobster_messages(messages)
+    book = Book(by="order")
+    book.apply(lobster_start(integers(start, slice(None))[0]))
+    columns = ["ask_price", "ask_quantity", "bid_price", "bid_quantity"]
+    shown = np.zeros((len(events), levels, 4))
+    out = np.zeros(levels, DEPTH)
+    for i in range(1, len(events)):
+        book.apply(events[i : i + 1])
+        book.depth(levels, out=out)
+        shown[i] = np.column_stack([out[name] for name in columns])
+    rows = integers(orderbook, slice(None)).reshape(len(events), -1, 4)[:, :levels]
+    prices, sizes = np.rint(shown[:, :, ::2] * 10_000), shown[:, :, 1::2]
+    same = ((prices == rows[:, :, ::2]) | (sizes == 0)) & (sizes == rows[:, :, 1::2])
+    return same.all(axis=(1, 2))[1:], book
+
+
+@pytest.mark.parametrize(
+    ("messages", "orderbook", "levels", "rows", "right", "first_wrong"),
+    [
+        ("57600000_message_10_first999", "57600000_orderbook_10_first999", 1, 998, 954, 440),
+        ("37800000_message_50_first672", "37800000_orderbook_50_first672", 20, 671, 671, None),
+        ("37800000_message_50_first672", "37800000_orderbook_50_first672", 50, 671, 663, 506),
+        ("37800000_message_50", "37800000_orderbook_50_top1", 1, 91_996, 91_906, 54_606),
+    ],
+)
+def test_a_free_run_of_recorded_orders(
+    data: Callable[[str], Path],
+    messages: str,
+    orderbook: str,
+    levels: int,
+    rows: int,
+    right: int,
+    first_wrong: int | None,
+) -> None:
+    """The same rows are right as by level arithmetic: what is missing was outside the first row's window."""
+    book_path = data(f"{LOBSTER}{orderbook}.csv.xz")
+    start = data(f"{LOBSTER}37800000_orderbook_50_first672.csv.xz") if "top1" in orderbook else book_path
+    found, book = right_rows(data(f"{LOBSTER}{messages}.csv.xz"), book_path, start, levels)
+    assert (found.size, int(found.sum())) == (rows, right)
+    assert (None if found.all() else int(found.argmin()) + 1) == first_wrong
+    assert set(counted(book)) <= {"unknown_order", "other"}
+
+
+def test_the_recorded_hour_agrees_with_the_twin(data: Callable[[str], Path]) -> None:
+    events = lobster_messages(data(f"{LOBSTER}37800000_message_50.csv.xz"))[:20_000]
+    start = lobster_start(integers(data(f"{LOBSTER}37800000_orderbook_50_first672.csv.xz"), slice(None))[0])
+    for levels in (None, 50, 5):
+        native, twin = Book(by="order", levels=levels), Twin(by="order", levels=levels)
+        for part in [start, *np.split(events[1:], range(999, 20_000, 1_000))]:
+            assert native.apply(part) == twin.apply(part)
+            assert_agree(native, twin)
+        assert_queues_agree(native, twin)

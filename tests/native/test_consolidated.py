@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine._native.book import ConsolidatedBook
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from engine._native.book import ConsolidatedBook
 from engine.core.events import EVENT, Kind, Side
 from engine.core.venues import venue_id
 from tests.reference.consolidated import ConsolidatedBook as Twin

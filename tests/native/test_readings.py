@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine._native.book import Book
 
 from engine._native.batch import supported_targets
+from engine._native.book import Book
 from engine.core.events import EVENT, Kind, Quote, Side, Walk
 from engine.core.units import NANOS
 from tests.reference.book import Book as Twin
