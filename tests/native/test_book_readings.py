@@ -170,7 +170,8 @@ def digest(kind: str) -> str:
 @pytest.mark.parametrize("kind", ["price", "order"])
 def test_every_cpu_target_reads_the_same(kind: str, tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
-    code = "import sys; sys.path.append(sys.argv[1]); from tests.native.test_book_readings import *; print(digest(sys.argv[2]))"
+    imports = "import sys; sys.path.append(sys.argv[1]); from tests.native.test_book_readings import digest"
+    code = f"{imports}; print(digest(sys.argv[2]))"
     found = {}
     for target in supported_targets():
         environment = {**os.environ, "TICKFORGE_CPU": target}
