@@ -1,0 +1,1 @@
+"""Providers and what is made of their events before anything decides."""
