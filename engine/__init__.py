@@ -17,8 +17,22 @@ if TYPE_CHECKING:
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
     from engine.core.units import NANOS
+    from engine.replay import Tape, replay
 
-__all__ = ["EVENT", "NANOS", "Book", "Books", "ConsolidatedBook", "Decoder", "Flag", "Instruments", "Kind", "Side"]
+__all__ = [
+    "EVENT",
+    "NANOS",
+    "Book",
+    "Books",
+    "ConsolidatedBook",
+    "Decoder",
+    "Flag",
+    "Instruments",
+    "Kind",
+    "Side",
+    "Tape",
+    "replay",
+]
 __version__ = "0.1.0"
 
 _HOME: Final = {
@@ -32,6 +46,8 @@ _HOME: Final = {
     "Kind": "engine.core.events",
     "NANOS": "engine.core.units",
     "Side": "engine.core.events",
+    "Tape": "engine.replay",
+    "replay": "engine.replay",
 }
 
 

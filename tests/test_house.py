@@ -222,7 +222,14 @@ def test_each_compiled_module_has_its_stub():
 def test_stubs_tell_the_truth(tmp_path):
     allowed = tmp_path / "allowed"
     allowed.write_text(r".*\.__(reduce|setstate)_cython__" + "\n")  # Cython's own, in every module with a class
-    options = ["--ignore-disjoint-bases", "--ignore-unused-allowlist", "--allowlist", str(allowed)]
+    options = [
+        "--mypy-config-file",
+        str(ROOT / "pyproject.toml"),
+        "--ignore-disjoint-bases",
+        "--ignore-unused-allowlist",
+        "--allowlist",
+        str(allowed),
+    ]
     modules = [f"engine._native.{path.stem}" for path in sources("engine/_native", ".pyi")]
     command = [sys.executable, "-m", "mypy.stubtest", *options, *modules]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

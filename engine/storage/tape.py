@@ -178,7 +178,7 @@ class TapeWriter:
         rows = len(events)
         size = kernel.to_columns(events, self._body)
         if self._instruments is not None:
-            news = {**news, "instruments": self._new_instruments(rows)}
+            news = {**news, "instruments": self._new_instruments(rows, news.get("side", ()))}
         if "venues" not in news:
             news = {**news, "venues": self._new_venues(rows)}
         metadata = {f"tickforge.{key}": _json(news[key]) for key in _KEYS if news.get(key)}
@@ -191,14 +191,15 @@ class TapeWriter:
         offset = sum(-(-rows * EVENT[field].itemsize // 8) * 8 for field in before)
         return np.frombuffer(self._body, EVENT[name], rows, offset)
 
-    def _new_instruments(self, rows: int) -> list[dict[str, Any]]:
+    def _new_instruments(self, rows: int, side: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Definitions of the instruments that this batch is the first to refer to, and of those before them."""
-        if self._instruments is None or rows == 0:
+        if self._instruments is None:
             return []
         # NO_INSTRUMENT + 1 wraps to 0
-        count = min(int((self._column("instrument", rows) + np.uint32(1)).max()), len(self._instruments))
-        new = range(self._known_instruments, count)
-        self._known_instruments = max(count, self._known_instruments)
+        numbers = [(row["instrument"] + 1) % (1 << 32) for row in side if "instrument" in row]
+        numbers.append(int((self._column("instrument", rows) + np.uint32(1)).max(initial=0)))
+        new = range(self._known_instruments, min(max(numbers), len(self._instruments)))
+        self._known_instruments = max(new.stop, self._known_instruments)
         return [{"id": number, **self._instruments[number].to_dict()} for number in new]
 
     def _new_venues(self, rows: int) -> dict[int, str]:
