@@ -1,0 +1,48 @@
+"""The ``engine`` command. Each command is a file here; ``--json`` of each prints one document on stdout."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any, Final
+
+import click
+
+from engine.errors import EngineError
+
+__all__ = ["main"]
+
+_COMMANDS: Final = {"demo": "engine.cli.demo", "doctor": "engine.cli.doctor", "replay": "engine.cli.replay"}
+
+
+class _Commands(click.Group):
+    """The commands, loaded when they are asked for; our errors become one line on stderr and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EngineError as error:
+            click.echo(f"engine: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tickforge", prog_name="engine")
+def main() -> None:
+    r"""Tickforge: market data through native books.
+
+    \b
+    Example: engine demo
+             engine replay lobster AAPL_2012-06-21_34200000_37800000_message_50.csv.xz
+    """
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,257 @@
+"""``engine replay``: recorded files through native books, and what was seen."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from engine._native.book import Books
+from engine.cli.output import bar, figures, show, write_json
+from engine.core.clock import elapsed_ns
+from engine.core.events import Kind
+from engine.core.units import NANOS
+from engine.replay import Tape, replay
+from engine.storage.lobster import RowReport, replay_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.table import Table
+
+__all__ = ["command"]
+
+_BY_ORDER: Final = frozenset({Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.REPLACE, Kind.EXECUTE})
+_BY_PRICE: Final = frozenset({Kind.LEVEL, Kind.QUOTE, Kind.NBBO})
+_SYMBOLS_SHOWN: Final = 20
+
+
+@click.group()
+def command() -> None:
+    """Replay a recorded file through native books and tell what was in it.
+
+    Files in gzip, xz and zstandard are read as they are.
+    """
+
+
+def options(function: Callable[..., None]) -> Callable[..., None]:
+    """What every format has."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        click.option("--lenient", is_flag=True, help="Count malformed input and go on after it."),
+        click.option("--tape", type=click.Path(), metavar="OUT", help="Record what is replayed as a tape."),
+        click.argument("file", type=click.Path()),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command()
+@options
+@click.option("--orderbook", type=click.Path(), metavar="FILE", help="The pair's orderbook file, to compare with.")
+@click.option("--depth", type=click.IntRange(1), metavar="L", help="Levels a side; the orderbook file's by default.")
+@click.option(
+    "--verify", is_flag=True, help="Take unknown levels from the orderbook file; exit code 1 if a row differs."
+)
+@click.option("--start", type=click.Path(), metavar="FILE", help="Take the first row from this file: a free run.")
+@click.option(
+    "--out", type=click.Path(), metavar="PARQUET", help="Write the book after every message, first row included."
+)
+@click.option("--symbol", help="If the file's name does not tell it.")
+@click.option("--date", metavar="YYYY-MM-DD", help="If the file's name does not tell it.")
+def lobster(
+    file: str,
+    orderbook: str | None,
+    depth: int | None,
+    verify: bool,
+    start: str | None,
+    out: str | None,
+    symbol: str | None,
+    date: str | None,
+    tape: str | None,
+    lenient: bool,
+    as_json: bool,
+) -> None:
+    r"""Replay a LOBSTER message FILE, and rebuild its orderbook file.
+
+    With --verify every row is checked: levels that no message tells (they come into the window when another leaves) are
+    taken from the orderbook file and counted. Without, or with --start, the book runs free from the first row.
+
+    \b
+    Example: engine replay lobster AAPL_2012-06-21_34200000_57600000_message_10.csv \\
+                 --orderbook AAPL_2012-06-21_34200000_57600000_orderbook_10.csv --verify --out rows.parquet
+    """
+    if verify and orderbook is None:
+        raise click.UsageError("--verify needs --orderbook")
+    source = replay(file, "lobster", symbol=symbol, date=date, lenient=lenient)
+    run = _Run(source, tape)
+    rows: RowReport | None = None
+    with bar(file) as progress:
+        source.progress = progress
+        if orderbook or start or out or depth:
+            take = verify and start is None
+            rows = replay_rows(run, orderbook=orderbook, start=start, depth=depth, take=take, out=out)
+        else:
+            run.drain()
+    document = run.document() | (rows.to_dict() if rows is not None else {})
+    if as_json:
+        write_json(document)
+    else:
+        show(*run.tables(), *([figures("Rows", _row_figures(rows))] if rows is not None else []))
+    if verify and rows is not None and rows.matched < rows.compared:
+        click.echo(f"engine: {rows.compared - rows.matched} rows differ, first row {rows.first_mismatch}", err=True)
+        raise SystemExit(1)
+
+
+@command.command()
+@options
+def iex(file: str, tape: str | None, lenient: bool, as_json: bool) -> None:
+    r"""Replay an IEX TOPS or DEEP capture (pcap or pcapng).
+
+    \b
+    Example: engine replay iex data_feeds_20170710_TOPS1.6.pcap.gz --json
+    """
+    _replay(replay(file, "iex", lenient=lenient), tape, as_json)
+
+
+@command.command()
+@options
+@click.option("--date", metavar="YYYY-MM-DD", help="The day the file's times count from.")
+def itch(file: str, date: str | None, tape: str | None, lenient: bool, as_json: bool) -> None:
+    r"""Replay a NASDAQ TotalView-ITCH 5.0 file or capture.
+
+    \b
+    Example: engine replay itch 01302019.NASDAQ_ITCH50.gz --date 2019-01-30 --tape day.tape
+    """
+    _replay(replay(file, "itch", date=date, lenient=lenient), tape, as_json)
+
+
+@command.command("tape")
+@options
+def recorded_tape(file: str, tape: str | None, lenient: bool, as_json: bool) -> None:
+    r"""Replay a tape that --tape or the library recorded.
+
+    A tape whose recording was cut off is read up to its last complete batch, and its torn end is told.
+
+    \b
+    Example: engine replay tape day.tape --json
+    """
+    source = replay(file, "tape")
+    if source.torn and not lenient:
+        click.echo(f"engine: {file}: cut off; {source.dropped} bytes after the last complete batch dropped", err=True)
+    _replay(source, tape, as_json)
+
+
+def _replay(source: Tape, tape: str | None, as_json: bool) -> None:
+    run = _Run(source, tape)
+    with bar(source.path) as progress:
+        source.progress = progress
+        run.drain()
+    if as_json:
+        write_json(run.document())
+    else:
+        show(*run.tables())
+
+
+class _Run:
+    """One pass of a tape through books, timed; iterate it for the batches."""
+
+    def __init__(self, source: Tape, tape: str | None) -> None:
+        self.source = source
+        self.tape = tape
+        self.books: Books | None = None
+        self.seconds = self.reading = 0.0
+
+    def __iter__(self) -> Iterator[NDArray[np.void]]:
+        started, reading = elapsed_ns(), self.source.reading_ns
+        for batch in self.source if self.tape is None else self.source.recorded(self.tape):
+            if self.books is None:
+                self.books = self._new_books(batch)
+            if self.books is not None:
+                self.books.apply(batch)
+            yield batch
+        self.seconds = (elapsed_ns() - started) / NANOS
+        self.reading = (self.source.reading_ns - reading) / NANOS
+
+    def drain(self) -> None:
+        for _ in self:
+            pass
+
+    def _new_books(self, batch: NDArray[np.void]) -> Books | None:
+        """Books of the kind the events are for; None while nothing tells."""
+        kinds = set(batch["kind"].tolist())
+        by: Literal["order", "price"] | None = "order" if kinds & _BY_ORDER else "price" if kinds & _BY_PRICE else None
+        return None if by is None else Books(self.source.known_instruments, by=by)
+
+    def document(self) -> dict[str, Any]:
+        """Everything for --json."""
+        source = self.source
+        events = sum(source.kinds.values())
+        books = self.books.counts if self.books is not None else {}
+        counts = source.counts
+        messages = {name: count for name, count in counts.items() if "." in name}
+        return {
+            "file": source.path,
+            "format": source.format,
+            "events": events,
+            "seconds": self.seconds,
+            "reading_seconds": self.reading,
+            "events_per_second": events / self.seconds if self.seconds else None,
+            "events_per_second_after_reading": events / rest if (rest := self.seconds - self.reading) > 0 else None,
+            "messages": {name.split(".", 1)[1]: count for name, count in messages.items()},
+            "messages_total": sum(messages.values()),
+            "kinds": source.kinds,
+            "gaps": counts.get("gaps", 0),
+            "unknown_orders": books.get("unknown_order", 0),
+            "malformed": counts.get("malformed", 0),
+            "symbols": len(source.instruments),
+            "start": source.start,
+            "end": source.end,
+            "torn": source.torn,
+            "dropped": source.dropped,
+            "decoder": {name: count for name, count in counts.items() if "." not in name},
+            "book": books,
+            "tape": self.tape,
+        }
+
+    def tables(self) -> list[Table]:
+        """Everything for people."""
+        document = self.document()
+        names = ("messages_total", "events", "symbols", "gaps", "unknown_orders", "malformed")
+        summary = {name: document[name] for name in names}
+        summary |= {"seconds": round(self.seconds, 3), "of these on reading": round(self.reading, 3)}
+        for rate in ("events_per_second", "events_per_second_after_reading"):
+            summary[rate] = round(document[rate]) if document[rate] else "-"
+        tables = [figures(f"{document['file']} ({document['format']})", summary)]
+        if document["messages"]:
+            tables.append(figures("Messages by type", document["messages"]))
+        odd = {name: count for name, count in document["book"].items() if count}
+        if odd:
+            tables.append(figures("Not applied as they stand, or worth a look", odd))
+        if self.books is not None and len(self.source.instruments):
+            tables.append(self._tops(self.books))
+        return tables
+
+    def _tops(self, books: Books) -> Table:
+        from rich.table import Table
+
+        symbols = [symbol for symbol in self.source.instruments.symbols if symbol in books]
+        quoted = [(symbol, books[symbol].bbo()) for symbol in symbols]
+        quoted = [(symbol, quote) for symbol, quote in quoted if not (math.isnan(quote.bid) and math.isnan(quote.ask))]
+        title = f"Final top of book, {min(len(quoted), _SYMBOLS_SHOWN)} of {len(quoted)} symbols"
+        table = Table("symbol", "bid size", "bid", "ask", "ask size", title=title, title_justify="left")
+        for symbol, quote in quoted[:_SYMBOLS_SHOWN]:
+            values = (quote.bid_quantity, quote.bid, quote.ask, quote.ask_quantity)
+            table.add_row(symbol, *("-" if math.isnan(value) else f"{value:,.10g}" for value in values))
+        return table
+
+
+def _row_figures(report: RowReport) -> dict[str, Any]:
+    figures_ = report.to_dict()
+    if not report.compared:
+        return {name: figures_[name] for name in ("rows", "depth", "unknown_levels", "clamped")}
+    figures_["best_level_matched"] = report.matched_by_level[0]
+    return {name: "-" if value is None else value for name, value in figures_.items() if not isinstance(value, list)}

@@ -1,0 +1,42 @@
+"""The ``engine`` command itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+import engine
+from engine.cli import main
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.output
+
+
+def test_help_lists_the_commands() -> None:
+    code, text = run("--help")
+    assert code == 0
+    for name in ("demo", "doctor", "replay", "Example: engine demo"):
+        assert name in text
+
+
+def test_version_is_the_packages() -> None:
+    assert run("--version") == (0, f"engine, version {engine.__version__}\n")
+
+
+def test_unknown_commands_are_usage_errors() -> None:
+    code, text = run("fly")
+    assert code == 2
+    assert "No such command 'fly'" in text
+
+
+def test_one_command_does_not_load_what_others_need() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from engine.cli import main;"
+        "CliRunner().invoke(main, ['--version']);"
+        "assert not {'pyarrow', 'rich', 'engine.replay', 'engine.cli.demo'} & set(sys.modules), sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
