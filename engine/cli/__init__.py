@@ -39,7 +39,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tickforge", prog_name="engine")
 def main() -> None:
-    r"""Tickforge: market data through native books.
+    """Tickforge: market data through native books.
 
     \b
     Example: engine demo

@@ -43,7 +43,7 @@ _FRAME_NS: Final = NANOS // 10
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, no table.")
 def command(seed: int, seconds: float, speed: float | None, as_json: bool) -> None:
-    r"""Show a ten-level book fed from a generated order flow, then a summary.
+    """Show a ten-level book fed from a generated order flow, then a summary.
 
     The flow keeps a slow, plain book of its own; after every batch both are compared, and book_errors counts the levels
     that differ. Ctrl-C leaves with the summary. Exit code 1 if there were book errors.

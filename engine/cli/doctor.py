@@ -21,7 +21,7 @@ __all__ = ["command"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(as_json: bool) -> None:
-    r"""Show versions, the CPU target, the timers, and whether the native modules load.
+    """Show versions, the CPU target, the timers, and whether the native modules load.
 
     Exit code 1 if a native module does not load.
 

@@ -75,7 +75,7 @@ def lobster(
     lenient: bool,
     as_json: bool,
 ) -> None:
-    r"""Replay a LOBSTER message FILE, and rebuild its orderbook file.
+    """Replay a LOBSTER message FILE, and rebuild its orderbook file.
 
     With --verify every row is checked: levels that no message tells (they come into the window when another leaves) are
     taken from the orderbook file and counted. Without, or with --start, the book runs free from the first row.
@@ -109,7 +109,7 @@ def lobster(
 @command.command()
 @options
 def iex(file: str, tape: str | None, lenient: bool, as_json: bool) -> None:
-    r"""Replay an IEX TOPS or DEEP capture (pcap or pcapng).
+    """Replay an IEX TOPS or DEEP capture (pcap or pcapng).
 
     \b
     Example: engine replay iex data_feeds_20170710_TOPS1.6.pcap.gz --json
@@ -121,7 +121,7 @@ def iex(file: str, tape: str | None, lenient: bool, as_json: bool) -> None:
 @options
 @click.option("--date", metavar="YYYY-MM-DD", help="The day the file's times count from.")
 def itch(file: str, date: str | None, tape: str | None, lenient: bool, as_json: bool) -> None:
-    r"""Replay a NASDAQ TotalView-ITCH 5.0 file or capture.
+    """Replay a NASDAQ TotalView-ITCH 5.0 file or capture.
 
     \b
     Example: engine replay itch 01302019.NASDAQ_ITCH50.gz --date 2019-01-30 --tape day.tape
@@ -132,7 +132,7 @@ def itch(file: str, date: str | None, tape: str | None, lenient: bool, as_json: 
 @command.command("tape")
 @options
 def recorded_tape(file: str, tape: str | None, lenient: bool, as_json: bool) -> None:
-    r"""Replay a tape that --tape or the library recorded.
+    """Replay a tape that --tape or the library recorded.
 
     A tape whose recording was cut off is read up to its last complete batch, and its torn end is told.
 
