@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -13,16 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import budgets, environment, report
-from bench.groups import Setting
-from bench.measure import CLOCKS, LEAST_ROUNDS, Result, Row, measure, use_clock
+from bench.alone import measure_alone
+from bench.groups import GROUPS, Setting, rows_of
+from bench.measure import CLOCKS, LEAST_ROUNDS, Result, Row
 from bench.peers import nautilus
 
-GROUPS = ("book", "decode", "tape")
 HISTORY = Path(__file__).with_name("HISTORY.md")
-
-
-def rows_of(group: str) -> list[Row]:
-    return list(importlib.import_module(f"bench.groups.{group}").ROWS)
 
 
 def chosen(groups: str, rows: str) -> list[tuple[str, Row]]:
@@ -48,11 +43,12 @@ def show_list(console: Console) -> None:
     console.print(lines)
 
 
-def run(selected: list[tuple[str, Row]], setting: Setting, rounds: int, console: Console) -> list[Result]:
+def run(selected: list[tuple[str, Row]], setting: Setting, rounds: int, clock: str, console: Console) -> list[Result]:
     results = []
     with console.status("starting") as status:
-        for group, row in selected:
-            results.append(measure(group, row, setting, rounds, status.update))
+        for number, (group, row) in enumerate(selected, 1):
+            status.update(f"{number} of {len(selected)}: {group}.{row.key}")
+            results.append(measure_alone(group, row, setting, rounds, clock))
             if not console.is_terminal:
                 console.print(f"{group}.{row.key} done")
     return results
@@ -95,9 +91,8 @@ def main(
     if smoke and (check or history):
         raise click.UsageError("--smoke figures are not for --check or --history")
     selected = chosen(groups, rows)
-    use_clock(clock)
     facts: dict[str, Any] = {**environment.describe(), "rounds": runs, "clock": clock, "smoke": smoke}
-    results = run(selected, Setting(smoke), runs, console)
+    results = run(selected, Setting(smoke), runs, clock, console)
     facts["load_after"] = environment.load()
     outcomes = [] if smoke else budgets.check(results, budgets.load())
     if rows:  # what was left out on purpose has missed nothing

@@ -204,7 +204,6 @@ def measure(
     group: str, row: Row, setting: Any, rounds: int, progress: Callable[[str], None] = lambda _: None
 ) -> Result:
     """Runs a row: one round of everybody that does not count, then ``rounds`` rounds of turns."""
-    progress(f"{row.key}: preparing")
     contest = row.build(setting)
     everybody = [contest.ours, *contest.peers]
     results = [Measured(one.name, absent=one.reason if isinstance(one, Absent) else None) for one in everybody]
@@ -214,7 +213,6 @@ def measure(
         for one, _ in present:
             one.round()
         for turn in range(rounds):
-            progress(f"{row.key}: round {turn + 1} of {rounds}")
             for one, result in present if turn % 2 == 0 else reversed(present):
                 result.values.append(in_unit(row.unit, one.operations, one.round()))
             clocks.append(clock_ghz())

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from typing import Final
+
+from bench.measure import Row
+
+GROUPS: Final = ("book", "decode", "tape")
 
 
 @dataclass(frozen=True)
@@ -13,3 +19,7 @@ class Setting:
 
     def count(self, full: int, smoke: int) -> int:
         return smoke if self.smoke else full
+
+
+def rows_of(group: str) -> list[Row]:
+    return list(importlib.import_module(f"bench.groups.{group}").ROWS)

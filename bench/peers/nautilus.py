@@ -47,10 +47,12 @@ def install() -> None:
 @functools.cache
 def version() -> str | None:
     """The version installed, or None."""
+    command = f"import importlib.metadata; print(importlib.metadata.version({NAME!r}))"
     try:
-        return str(worker().ask({"do": "version"})["version"])
-    except (OSError, WorkerError):
+        answer = subprocess.run([home() / "bin" / "python", "-c", command], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
         return None
+    return answer.stdout.strip()
 
 
 class WorkerError(Exception):

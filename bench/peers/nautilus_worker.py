@@ -158,10 +158,6 @@ RUNS: dict[str, Callable[[Workload], None]] = {
 
 
 def answer(request: dict[str, Any], held: list[Workload]) -> dict[str, Any]:
-    if request["do"] == "version":
-        import nautilus_trader
-
-        return {"version": nautilus_trader.__version__}
     if request["do"] == "load":
         held.clear()
         with open(request["path"], "rb") as file:
@@ -174,7 +170,7 @@ def answer(request: dict[str, Any], held: list[Workload]) -> dict[str, Any]:
         return {"tops": held[0].tops(request["levels"])}
     if request["do"] == "latencies":
         return {"ns": held[0].latencies()}
-    return {"error": f"request is {request['do']!r}; expected version, load, round, tops or latencies"}
+    return {"error": f"request is {request['do']!r}; expected load, round, tops or latencies"}
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from bench import budgets
-from bench.__main__ import GROUPS, rows_of
 from bench.budgets import Budget
+from bench.groups import GROUPS, rows_of
 from bench.measure import NS, RATE, Measured, Result, Row
 
 
