@@ -379,7 +379,8 @@ cdef class Decoder:
         cdef size_t count = 0
         cdef Step step
         memory.reserve(self.native.likely_events(size), 0)
-        self.native.begin(ts_recv)
+        if not last:  # a row that only the end completes came with the bytes before
+            self.native.begin(ts_recv)
         while True:
             if last:
                 step = self.native.finish(memory.data + count, memory.data + memory.capacity)

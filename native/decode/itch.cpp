@@ -178,7 +178,7 @@ bool itch_lost(Context& context, const uint8_t* at) {
 
 bool itch_name(Context& context, uint16_t code, uint64_t symbol) {
     Locate& locate = context.locates[code];
-    if (locate.symbol == symbol) return true;
+    if (locate.symbol == symbol && symbol != 0) return true;
     const uint32_t id = learn_symbol(context, symbol);
     if (id == NO_SYMBOL) return false;
     locate.symbol = symbol;

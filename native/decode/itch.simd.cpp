@@ -39,7 +39,8 @@ inline Event* translate(Context& context, const uint8_t* m, size_t length, uint6
         case 'P': {
             const uint64_t symbol = little64(m + 24);
             const uint8_t side = m[19];
-            if (__builtin_expect(symbol != locate.symbol, 0) || __builtin_expect(side != 'B' && side != 'S', 0)) {
+            const bool named = symbol == locate.symbol && symbol != 0;
+            if (__builtin_expect(!named || (side != 'B' && side != 'S'), 0)) {
                 return itch_rare(context, m, length, sequence, out);
             }
             const bool trade = type == 'P';

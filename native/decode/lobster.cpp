@@ -102,10 +102,10 @@ const char* read_row(Reader& row, int64_t& type, Event& event) {
     const int64_t size = row.digits(SIZE_WRONG);
     row.comma(SIZE_WRONG);
     const int64_t price = row.number(PRICE_WRONG);
-    row.comma(PRICE_WRONG);
+    row.comma("expected six columns");
     const int64_t direction = row.number(DIRECTION_WRONG);
     if (row.wrong != nullptr) return row.wrong;
-    if (row.at != row.end && *row.at != ',') return "expected six columns, then a comma or the end of the row";
+    if (row.at != row.end && *row.at != ',') return "expected the end of the row or a comma after six columns";
     event.kind = kind_of(type);
     if (event.kind == Kind::NONE) return "type is %lld; expected 1 to 7";
     if (event.kind == Kind::STATUS) {
@@ -171,7 +171,7 @@ Step lobster_stream(Context& context, uint32_t instrument, const uint8_t* data, 
             if (wrong == nullptr) {
                 *out++ = event;
                 ++context.counts.lobster['0' + type];
-            } else if (!report(context, Protocol::LOBSTER, row.at, static_cast<uint8_t>(type == 0 ? 0 : '0' + type),
+            } else if (!report(context, Protocol::LOBSTER, data + at, static_cast<uint8_t>(type == 0 ? 0 : '0' + type),
                                wrong, type)) {
                 return Step{at, out, Outcome::PROBLEM};
             }
