@@ -200,9 +200,14 @@ def questions(twin: Any) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]]:
         for name in ("bbo", "mid", "spread", "spread_bps", "microprice", "imbalance", "time_weighted_spread")
     ]
     asked += [("depth", (n,), {}) for n in (0, 1, 3, 20)]
-    asked += [("imbalance", (n,), {}) for n in (2, 5, 1_000)]
+    asked += [("imbalance", (n,), {}) for n in (0, 2, 5, 1_000)]
     asked += [("total", (side,), {}) for side in ("bid", "sell", Side.ASK)]
-    asked += [("total", ("bid", 2), {}), ("total", (Side.ASK, 3), {}), ("total", ("neither",), {})]
+    asked += [
+        ("total", ("bid", 2), {}),
+        ("total", (Side.ASK, 3), {}),
+        ("total", ("neither",), {}),
+        ("total", ("bid", 0), {}),
+    ]
     for way, side in ("buy", Side.ASK), ("sell", Side.BID):
         rows = twin.levels(side)
         shown = min(sum(row.quantity for row in rows), INT64_MAX - 1)

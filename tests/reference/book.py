@@ -2,7 +2,9 @@
 
 Open points settled here:
 * An event that is refused moves the book's times and ends an atomic event all the same.
-* A price of -2**63 is out of range, checked before anything is looked up.
+* Prices lie within +-(2**63 - 2); what lies beyond is out of range.
+* An ADD with side NONE takes the side of the order that the last DELETE removed, once: ITCH replaces an order under a
+  new id without repeating the side. Without such an order it is on the wrong side.
 * REPLACE takes the order off its old level before it asks for room in the window at the new one.
 * ``set`` is complete by itself: it neither tells nor joins a change that ``apply`` holds back.
 """
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.core.events import Flag, Kind, Side
 from tests.reference.readings import Row, as_side, value
-from tests.reference.stream import INT64_MAX, ORDER_BOOK, PRICE_BOOK, Atomic, Event, Stream, records, refusal
+from tests.reference.stream import INT64_MAX, ORDER_BOOK, PRICE_BOOK, Atomic, Event, Stream, in_range, records, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -50,6 +52,7 @@ class Book(Stream):
         self.atomic = Atomic()
         self.sides: dict[Side, dict[int, Level]] = {Side.BID: {}, Side.ASK: {}}
         self.where: dict[int, tuple[Side, int]] = {}  # order id -> its side and price
+        self.inherited = Side.NONE  # of the order the last DELETE removed
 
     def prices(self, side: Side) -> Collection[int]:
         return self.sides[side].keys()
@@ -67,7 +70,9 @@ class Book(Stream):
         return self.atomic.report(self.change(event), event.flags)
 
     def set(self, side: Side | str, price: int, quantity: int) -> bool:
-        """A LEVEL without time."""
+        """A LEVEL without time, for books by price."""
+        if self.by != "price":
+            raise TypeError("set is for books by price")
         event = Event(0, 0, price, quantity, 0, 0, 0, 0, 0, Kind.LEVEL, as_side(side), 0, 0, 0)
         return self.change(event)
 
@@ -101,15 +106,21 @@ class Book(Stream):
         self.sides[side] = {event.price: Level(event.quantity)} if event.quantity else {}
 
     def _add(self, event: Event) -> None:
-        side, price = Side(event.side), event.price
-        if event.quantity == 0:
+        side, price = event.side, event.price
+        if side == Side.NONE:
+            side, self.inherited = self.inherited, Side.NONE
+        if side not in {Side.BID, Side.ASK}:
+            self.counts["wrong_side"] += 1
+        elif not in_range(price):
+            self.counts["out_of_range"] += 1
+        elif event.quantity == 0:
             self.counts["zero_quantity"] += 1
         elif event.order_id in self.where:
             self.counts["duplicate_order"] += 1
-        elif self._quantity(side, price) + event.quantity > INT64_MAX:
+        elif self._quantity(Side(side), price) + event.quantity > INT64_MAX:
             self.counts["out_of_range"] += 1
         else:
-            self._join(event.order_id, side, price, event.quantity)
+            self._join(event.order_id, Side(side), price, event.quantity)
 
     def _reduce(self, event: Event) -> None:
         if event.order_id not in self.where:
@@ -127,9 +138,11 @@ class Book(Stream):
     _execute = _reduce
 
     def _delete(self, event: Event) -> None:
+        self.inherited = Side.NONE
         if event.order_id not in self.where:
             self._unknown(event)
             return
+        self.inherited, _ = self.where[event.order_id]
         left = self._leave(event.order_id)
         if event.quantity not in {0, left}:
             self.counts["quantity_mismatch"] += 1

@@ -5,7 +5,7 @@ Open points settled here:
 * An event of an unknown venue or instrument is not this book's: it is counted and moves no time and ends nothing.
 * A level's total is held to int64 over all venues, stale ones too: else one could not come back live.
 * ``mark_stale`` and ``mark_live`` are no events: they count nothing, and a later ``apply`` does not tell of them.
-* In ``Books`` the first event of any kind gives a venue its column.
+* In ``Books`` the first event of any kind gives a venue its column, the same one for all instruments.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ class Venue:
 
 
 class ConsolidatedBook(Stream):
-    """``venues`` are ids of ``engine.core.venues``; with ``grow`` further ones join when their first event comes."""
+    """``venues`` are ids of ``engine.core.venues``."""
 
-    def __init__(self, venues: Iterable[int], grow: bool = False) -> None:
+    def __init__(self, venues: Iterable[int]) -> None:
         super().__init__()
         self.venues_by_id = {venue: Venue() for venue in venues}
-        self.grow = grow
 
     def clear(self) -> None:
         self.restart()
@@ -71,10 +70,8 @@ class ConsolidatedBook(Stream):
 
     def step(self, event: Event) -> bool:
         if event.venue not in self.venues_by_id:
-            if not self.grow or len(self.venues_by_id) == MOST_VENUES:
-                self.counts["unknown_venue"] += 1
-                return False
-            self.venues_by_id[event.venue] = Venue()
+            self.counts["unknown_venue"] += 1
+            return False
         venue = self.venues_by_id[event.venue]
         self.advance(event)
         return venue.atomic.report(self.change(event, venue), event.flags)
@@ -89,10 +86,8 @@ class ConsolidatedBook(Stream):
                 venue.sides[side] = {}
             return self.changed(before)
         side = Side(event.side)
-        others = sum(
-            other.sides[side].get(event.price, 0) for other in self.venues_by_id.values() if other is not venue
-        )
-        if others + event.quantity > INT64_MAX:
+        others = (other.sides[side] for other in self.venues_by_id.values() if other is not venue)
+        if sum(held.get(event.price, 0) for held in others) + event.quantity > INT64_MAX:
             self.counts["out_of_range"] += 1
             return False
         if event.kind == Kind.QUOTE:
@@ -141,6 +136,7 @@ class Books:
         self.known = known
         self.by = by
         self.books: dict[int, Book | ConsolidatedBook] = {}
+        self.venues: list[int] = []
         self.own: Counter[str] = Counter()
 
     def apply(self, events: np.ndarray) -> list[int]:
@@ -151,14 +147,19 @@ class Books:
                 self.own["other"] += 1
             elif event.instrument >= self.known:
                 self.own["unknown_instrument"] += 1
-            elif self.book(event.instrument).step(event):
-                told[event.instrument] = None
+            else:
+                if event.venue not in self.venues and len(self.venues) < MOST_VENUES:
+                    self.venues.append(event.venue)
+                if self.book(event.instrument).step(event):
+                    told[event.instrument] = None
         return list(told)
 
     def book(self, instrument: int) -> Book | ConsolidatedBook:
-        if instrument not in self.books:
-            self.books[instrument] = Book(by="order") if self.by == "order" else ConsolidatedBook([], grow=True)
-        return self.books[instrument]
+        book = self.books.setdefault(instrument, Book(by="order") if self.by == "order" else ConsolidatedBook([]))
+        if isinstance(book, ConsolidatedBook):
+            for venue in self.venues:
+                book.venues_by_id.setdefault(venue, Venue())
+        return book
 
     @property
     def counts(self) -> Counter[str]:

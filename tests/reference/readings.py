@@ -5,7 +5,7 @@ one division that makes a float of them; a native reading must round at the same
 
 Open points settled here:
 * A division by zero has its IEEE result (a mid of 0 makes ``spread_bps`` infinite), no special case.
-* Walking for 0 fills nothing: every price is nan. A negative quantity is an error.
+* Walking for 0 fills nothing: every price is nan. A negative quantity, or sums over less than one level, are errors.
 """
 
 from __future__ import annotations
@@ -72,6 +72,11 @@ def as_side(side: Side | str) -> Side:
     return names[side]
 
 
+def at_least_one(levels: int | None) -> None:
+    if levels is not None and levels < 1:
+        raise ValueError(f"levels is {levels!r}; expected at least 1")
+
+
 class Readings:
     """All that can be read from ``prices`` and ``row``; a book derives from it and keeps the attributes below."""
 
@@ -114,7 +119,7 @@ class Readings:
 
     def mid(self) -> float:
         bid, ask = self.top()
-        return (value(bid.price) + value(ask.price)) * 0.5 if bid and ask else NAN
+        return float(bid.price + ask.price) / 2e9 if bid and ask else NAN
 
     def spread(self) -> float:
         bid, ask = self.top()
@@ -134,16 +139,18 @@ class Readings:
 
     def imbalance(self, levels: int = 1) -> float:
         """(B - A) / (B + A) of the quantities of the best levels; nan if both sides are empty."""
+        at_least_one(levels)
         bids, asks = (float(sum(row.quantity for row in self.levels(side)[:levels])) for side in (Side.BID, Side.ASK))
         return divide(bids - asks, bids + asks)
 
     def total(self, side: Side | str, levels: int | None = None) -> float:
+        at_least_one(levels)
         return value(sum(row.quantity for row in self.levels(as_side(side))[:levels]))
 
     def walk(self, side: str, quantity: Number) -> Walk:
         wanted = to_nanos(quantity, "quantity")
         if wanted < 0:
-            raise ValueError(f"quantity is {quantity!r}; expected 0 or more")
+            raise ValueError(f"quantity is {quantity!r}; expected at least 0")
         filled, notional, worst = self._walk(side, wanted)
         if not filled:
             return Walk(NAN, NAN, 0.0, value(wanted))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 INT64_MAX = 2**63 - 1
-INT64_MIN = -(2**63)
+MOST_PRICE = 2**63 - 2  # either way; what lies beyond marks "no level" in the native book
 
 ORDER_KINDS = {Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.REPLACE, Kind.EXECUTE}
 PRICE_BOOK = {Kind.CLEAR, Kind.LEVEL, Kind.QUOTE}
@@ -43,6 +43,10 @@ def records(events: np.ndarray) -> list[Event]:
     return [Event(*row) for row in events.tolist()]
 
 
+def in_range(price: int) -> bool:
+    return -MOST_PRICE <= price <= MOST_PRICE
+
+
 def refusal(event: Event, held: set[Kind]) -> str | None:
     """The count an event falls under when it cannot be applied whatever the book holds; None if it is well formed.
 
@@ -58,9 +62,9 @@ def refusal(event: Event, held: set[Kind]) -> str | None:
         return None if event.side <= Side.ASK else "wrong_side"
     if event.quantity < 0:
         return "negative_quantity"
-    if event.kind in {Kind.LEVEL, Kind.QUOTE, Kind.ADD} and event.side not in {Side.BID, Side.ASK}:
+    if event.kind in {Kind.LEVEL, Kind.QUOTE} and event.side not in {Side.BID, Side.ASK}:
         return "wrong_side"
-    if event.kind in {Kind.LEVEL, Kind.QUOTE, Kind.ADD, Kind.REPLACE} and event.price == INT64_MIN:
+    if event.kind in {Kind.LEVEL, Kind.QUOTE, Kind.REPLACE} and not in_range(event.price):
         return "out_of_range"
     return None
 

@@ -1,0 +1,129 @@
+"""Many instruments: the native ``Books`` against their twin, instrument by instrument."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine._native.book import Books
+from engine.core.events import EVENT, NO_INSTRUMENT, Kind, Side
+from engine.core.instruments import Instruments
+from engine.core.units import NANOS
+from engine.core.venues import venue_id
+from tests.reference.consolidated import Books as Twin
+from tests.streams import ORDER_KINDS, PRICE_KINDS, assert_agree, counted, pieces, plain, random_stream
+
+SYMBOLS = ["AAPL", "MSFT", "IBM", "SPY", "BRK.B", "ZVZZT"]
+VENUES = [venue_id(name) for name in ("XNAS", "ARCX", "IEXG", "OURX")]
+
+
+def instruments() -> Any:
+    listed = Instruments()
+    for symbol in SYMBOLS:
+        listed.add(symbol)
+    return listed
+
+
+@pytest.mark.parametrize("last", [None, 0.6])
+@pytest.mark.parametrize("by", ["price", "order"])
+def test_every_instrument_has_its_own_book(by: str, last: float | None) -> None:
+    ids = [*range(len(SYMBOLS)), NO_INSTRUMENT, NO_INSTRUMENT - 1]
+    kinds = PRICE_KINDS if by == "price" else ORDER_KINDS
+    events = random_stream(13, 8_000, kinds, instruments=ids, venues=VENUES, last=last)
+    native, twin = Books(instruments(), by=by), Twin(len(SYMBOLS), by=by)
+    for part in pieces(events, 1, 400):
+        told = native.apply(part)
+        assert told.dtype == np.uint32
+        assert told.tolist() == twin.apply(part)
+    for i, symbol in enumerate(SYMBOLS):
+        view = native[symbol]
+        assert view.symbol == symbol
+        assert_agree(view, twin.book(i))
+        if by == "price":
+            assert plain(native[symbol].venues(5)["bid"]) == plain(twin.book(i).venues(5)["bid"])
+    assert counted(native) == {name: count for name, count in twin.counts.items() if count}
+
+
+def test_a_view_lives_on_with_its_book() -> None:
+    books = Books(instruments())
+    view = books["MSFT"]
+    assert view.bbo().bid_quantity == 0.0
+    twin = Twin(len(SYMBOLS))
+    events = random_stream(14, 2_000, {Kind.LEVEL: 1}, instruments=[1], venues=VENUES)
+    books.apply(events)
+    twin.apply(events)
+    assert_agree(view, twin.book(1))
+    del books
+    assert_agree(view, twin.book(1))
+
+
+def test_unknown_symbols_raise() -> None:
+    with pytest.raises((KeyError, ValueError)):
+        Books(instruments())["NVDA"]
+
+
+def test_the_65th_venue_is_counted() -> None:
+    listed = [venue_id(f"V{i}") for i in range(65)]
+    events = random_stream(15, 3_000, {Kind.LEVEL: 1}, venues=listed)
+    native, twin = Books(instruments()), Twin(len(SYMBOLS))
+    for part in pieces(events, 2, 500):
+        assert native.apply(part).tolist() == twin.apply(part)
+        assert counted(native) == {name: count for name, count in twin.counts.items() if count}
+    assert_agree(native["AAPL"], twin.book(0))
+    assert counted(native)["unknown_venue"] > 0
+
+
+def test_instruments_added_later_get_books_too() -> None:
+    listed = instruments()
+    books = Books(listed)
+    late = listed.add("NVDA").id
+    events = random_stream(16, 100, {Kind.LEVEL: 1}, instruments=[late], venues=VENUES)
+    assert books.apply(events).tolist() == [late]
+    assert books["NVDA"].symbol == "NVDA"
+
+
+LENGTHS = dict(zip("SRHAFECXDUPQBI", [12, 39, 25, 36, 40, 31, 36, 23, 19, 35, 44, 40, 19, 50], strict=True))
+
+
+def itch_orders(path: Path) -> np.ndarray:
+    """The order messages of an ITCH 5.0 file with useless lengths, without a decoder of ours."""
+    raw, at, rows = gzip.decompress(path.read_bytes()), 0, []
+    while at < len(raw):
+        kind = chr(raw[at + 2])
+        body = raw[at + 2 : at + 2 + LENGTHS[kind]]
+        at += 2 + LENGTHS[kind]
+        stock, order = int.from_bytes(body[1:3]), int.from_bytes(body[11:19])
+        if kind in "AF":
+            side = Side.BID if body[19:20] == b"B" else Side.ASK
+            rows.append((Kind.ADD, stock, order, side, int.from_bytes(body[32:36]), int.from_bytes(body[20:24])))
+        elif kind in "ECX":
+            taken = Kind.REDUCE if kind == "X" else Kind.EXECUTE
+            rows.append((taken, stock, order, Side.NONE, 0, int.from_bytes(body[19:23])))
+        elif kind in "DU":
+            rows.append((Kind.DELETE, stock, order, Side.NONE, 0, 0))
+        if kind == "U":
+            new, price, shares = int.from_bytes(body[19:27]), int.from_bytes(body[31:35]), int.from_bytes(body[27:31])
+            rows.append((Kind.ADD, stock, new, Side.NONE, price, shares))
+    events = np.zeros(len(rows), EVENT)
+    for name, column in zip(["kind", "instrument", "order_id", "side"], list(zip(*rows, strict=True)), strict=False):
+        events[name] = column
+    events["price"] = [row[4] * (NANOS // 10_000) for row in rows]
+    events["quantity"] = [row[5] * NANOS for row in rows]
+    return events
+
+
+def test_recorded_itch_orders(data: Callable[[str], Path]) -> None:
+    """As many modifications of unknown orders as the data's own description says, in each instrument as in the twin."""
+    events = itch_orders(data("itch/ex20101224.TEST_ITCH_50.gz"))
+    native, twin = Books(instruments(), by="order"), Twin(len(SYMBOLS), by="order")
+    for part in pieces(events, 3, 1_000):
+        assert native.apply(part).tolist() == twin.apply(part)
+    for i in (1, 2, 3):
+        assert_agree(native[SYMBOLS[i]], twin.book(i))
+    assert counted(native)["unknown_order"] == 117
+    assert "wrong_side" in counted(native)  # U of an order nobody announced: its side is not known
