@@ -66,6 +66,15 @@ void to_events(const py::handle data, size_t body, const py::sequence& offsets, 
     tf::transpose_kernel().to_events(columns.data(), count, rows);
 }
 
+bool all_known(const py::handle values, const py::handle known) {
+    const tf::Bytes source(values);
+    const tf::Bytes table(known);
+    if (source.size() % sizeof(uint16_t) != 0 || table.size() != 1 << 16) {
+        throw py::value_error("expected 16-bit values and 65536 bytes of known ones");
+    }
+    return tf::all_known(source.data(), source.size() / sizeof(uint16_t), table.data());
+}
+
 }  // namespace
 
 PYBIND11_MODULE(tape, m) {
@@ -74,6 +83,8 @@ PYBIND11_MODULE(tape, m) {
     m.def("body_size", &body_size, py::arg("rows"), "Bytes of the body of a record batch: columns, each padded to 8.");
     m.def("to_columns", &to_columns, py::arg("events"), py::arg("out"),
           "Write the columns of contiguous events one after the other into out; bytes written.");
+    m.def("all_known", &all_known, py::arg("values"), py::arg("known"),
+          "Whether the byte at each 16-bit value's place in known is not 0.");
     m.def("to_events", &to_events, py::arg("data"), py::arg("body"), py::arg("offsets"), py::arg("events"),
           "Fill events from the columns that start at these offsets of the body, which starts at a byte of data.");
 }

@@ -13,6 +13,7 @@ import contextlib
 import json
 import mmap
 import os
+import threading
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
@@ -37,6 +38,9 @@ VERSION: Final = "1"  #: of the schema and the metadata, in the schema's metadat
 #: Events a record batch at most: two megabytes. Not a power of two, so that the columns, 255 KB apart, fall into
 #: different sets of the first-level cache.
 ROWS: Final = 32_640
+_POOL: Final[list[bytearray]] = []  # memory of batches that was read into, for the next batches of any tape
+_POOLED: Final = 4  # as many stay: 8 MB
+_POOL_LOCK: Final = threading.Lock()
 _KEYS: Final = ("instruments", "venues", "side", "bars")
 _FIELDS: Final = EVENT.names or ()
 
@@ -204,7 +208,7 @@ class TapeWriter:
 
     def _new_venues(self, rows: int) -> dict[int, str]:
         venues = self._column("venue", rows)
-        if rows == 0 or self._known_venues[venues].all():
+        if kernel.all_known(venues, self._known_venues):
             return {}
         names = {}
         for number in np.unique(venues[~self._known_venues[venues]]).tolist():
@@ -267,7 +271,6 @@ class TapeFile:
         self.path = os.fspath(path)
         self._memory = _map(self.path)
         self._messages: list[Message] = []
-        self._pool: list[bytearray] = []
         self.torn, self.end_of_data = True, 0
         messages = read_messages(self._memory)
         self._check_schema(next(messages, None))
@@ -315,15 +318,18 @@ class TapeFile:
         kernel.to_events(self._memory, message.body, message.offsets[1::2], events)
         return events
 
-    def _room(self, rows: int) -> NDArray[np.void]:
+    @staticmethod
+    def _room(rows: int) -> NDArray[np.void]:
         """An array of our own; large ones come from a pool, since fresh pages cost more than the transposition."""
         if rows > ROWS or rows < ROWS // 8:
             return np.empty(rows, EVENT)
-        raw = next(filter(_is_free, self._pool), None)
-        if raw is None:
-            raw = bytearray(ROWS * EVENT.itemsize + 64)
-            self._pool = [*self._pool[-3:], raw]
-        return _aligned(np.frombuffer(raw, np.uint8))[: rows * EVENT.itemsize].view(EVENT)
+        with _POOL_LOCK:
+            raw = next(filter(_is_free, _POOL), None)
+            if raw is None:
+                raw = bytearray(ROWS * EVENT.itemsize + 64)
+                _POOL.append(raw)
+                del _POOL[:-_POOLED]
+            return _aligned(np.frombuffer(raw, np.uint8))[: rows * EVENT.itemsize].view(EVENT)
 
     def to_arrow(self) -> pa.Table:
         """All events as an Arrow table over the mapped file, nothing copied."""

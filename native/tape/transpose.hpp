@@ -18,6 +18,9 @@ struct TransposeKernel {
     void (*to_events)(const unsigned char* const* columns, size_t count, Event* events);
 };
 
+// Whether known[value] is not 0 for every value; values need no alignment, known has 65536 entries.
+bool all_known(const unsigned char* values, size_t count, const unsigned char* known);
+
 }  // namespace tf
 
 TF_DECLARE_TARGETS(TransposeKernel, transpose_kernel)

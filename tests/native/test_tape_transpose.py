@@ -60,6 +60,18 @@ def test_equals_the_twin_at_any_place(rows: int, seed: int, shift: int) -> None:
     compare(rows, seed, shift)
 
 
+def test_unknown_values_are_found() -> None:
+    known = np.zeros(1 << 16, bool)
+    known[[0, 7, 65_535]] = True
+    assert tape.all_known(np.array([7, 0, 65_535, 7], "<u2"), known)
+    assert tape.all_known(b"", known)
+    assert not tape.all_known(np.array([7, 0, 8], "<u2"), known)
+    with pytest.raises(ValueError, match="16-bit values and 65536 bytes"):
+        tape.all_known(b"123", known)
+    with pytest.raises(ValueError, match="16-bit values and 65536 bytes"):
+        tape.all_known(b"12", bytes(10))
+
+
 def test_refuses_memory_that_is_too_small() -> None:
     events = np.zeros(3, EVENT)
     with pytest.raises(ValueError, match="out has 10 bytes; expected"):
