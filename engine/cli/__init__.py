@@ -31,7 +31,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except EngineError as error:
+        except (EngineError, OSError) as error:
+            if isinstance(error, BrokenPipeError):  # the reader of stdout has gone: click knows how to leave
+                raise
             click.echo(f"engine: {error}", err=True)
             ctx.exit(2)
 

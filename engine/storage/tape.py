@@ -235,12 +235,18 @@ class TapeWriter:
             raise StorageError(f"{self.path}: write failed: {error.strerror}", self._end) from error
         self._end += size
 
-    def close(self) -> None:
-        """Writes the end mark, which tells readers that nothing is missing, and closes the file."""
+    def close(self, *, complete: bool = True) -> None:
+        """Writes the end mark, which tells readers that nothing is missing, and closes the file.
+
+        Args:
+            complete: False leaves the end mark out: what was to be recorded was not recorded to its end, and the tape
+                is ``torn``. A ``with`` statement that is left by an exception does that.
+        """
         if self._file < 0:
             return
         try:
-            self._append(END_OF_STREAM)
+            if complete:
+                self._append(END_OF_STREAM)
         finally:
             os.close(self._file)
             self._file = -1
@@ -251,14 +257,14 @@ class TapeWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(complete=kind is None)
 
 
 class TapeFile:
     """A tape on disk, mapped into memory.
 
     Attributes:
-        torn: the end mark is missing: the recording was cut off, or still goes on.
+        torn: the end mark is missing: the recording was cut off, failed, or still goes on.
         dropped: bytes after the last complete batch, which are not read.
         rows: events in the complete batches.
         end_of_data: where the last complete batch ends.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 import engine
@@ -31,6 +33,17 @@ def test_unknown_commands_are_usage_errors() -> None:
     code, text = run("fly")
     assert code == 2
     assert "No such command 'fly'" in text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    code = "import sys; from engine.cli import main; sys.argv[0] = 'engine'; main()"
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", code, "doctor", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0].startswith("engine: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_one_command_does_not_load_what_others_need() -> None:

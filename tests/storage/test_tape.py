@@ -153,6 +153,18 @@ def test_a_torn_tape_goes_on_after_its_last_complete_batch(tmp_path: Path) -> No
         assert path.read_bytes() == data, size
 
 
+def test_a_recording_that_failed_has_no_end_mark(tmp_path: Path) -> None:
+    def fail() -> None:
+        with TapeWriter(tmp_path / "t") as writer:
+            writer.write(events(2))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with TapeFile(tmp_path / "t") as tape:
+        assert (tape.torn, tape.dropped, tape.rows) == (True, 0, 2)
+
+
 def test_recording_again_gives_the_same_bytes(tmp_path: Path) -> None:
     data = small_tape(tmp_path / "a")
     with TapeFile(tmp_path / "a") as tape, TapeWriter(tmp_path / "b") as writer:
