@@ -23,11 +23,12 @@ from engine.core.events import DEPTH, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import SideMessage, side_messages
 from engine.core.units import Duration, duration_ns
+from engine.core.venues import venue_name
 from engine.errors import ConfigError, ProtocolError, StorageError
 from engine.feeds.bars import bars_of, prints_of
 from engine.storage.files import RecordedFile
 from engine.storage.lobster import file_facts
-from engine.storage.tape import TapeBatch, TapeFile, TapeWriter
+from engine.storage.tape import TapeBatch, TapeFile, TapeWriter, record_batch, schema, write_parquet
 
 if TYPE_CHECKING:
     import datetime
@@ -206,6 +207,33 @@ class Tape:
                     writer.write(batch.events, batch.side)
                 if len(batch.events):
                     yield batch.events
+
+    def _reader(self) -> pa.RecordBatchReader:
+        """All events as Arrow record batches; those of a tape without a copy."""
+        import pyarrow as pa
+
+        if isinstance(self._source, _Recording):
+            return self._source.file.reader()
+        return pa.RecordBatchReader.from_batches(schema(), map(record_batch, self))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._reader().__arrow_c_stream__(requested_schema)
+
+    def to_arrow(self) -> pa.Table:
+        """All events as an Arrow table: the fields of ``engine.EVENT``, stamps as timestamp[ns, UTC]."""
+        return self._reader().read_all()
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Writes all events as Parquet, with the instruments and venues in the schema's metadata."""
+        if isinstance(self._source, _Recording):
+            self._source.file.to_parquet(path)
+            return
+        seen = np.zeros(1 << 16, bool)
+        for events in self:
+            seen[events["venue"]] = True
+        venues = {number: venue_name(number) for number in np.flatnonzero(seen).tolist() if number}
+        instruments = [{"id": instrument.id, **instrument.to_dict()} for instrument in self.instruments]
+        write_parquet(path, map(record_batch, self), instruments, venues)
 
     def bars(self, symbol: str, interval: Duration) -> pa.Table:
         """Bars of one instrument: ``ts`` (start, timestamp[ns, UTC]), open, high, low, close, volume.

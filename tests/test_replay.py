@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import engine
@@ -273,6 +274,26 @@ def test_samples_equal_the_truth_of_the_world(tmp_path: Path) -> None:
                 for name in ("bid_price", "bid_quantity", "ask_price", "ask_quantity"):
                     assert samples[stamp][f"{name}_{level + 1}"] == depth[level][name]
     assert compared >= 9
+
+
+def test_events_leave_as_arrow_and_parquet(tmp_path: Path) -> None:
+    capture = engine.replay(lobster(tmp_path))
+    capture.record(tmp_path / "t")
+    tape = engine.replay(tmp_path / "t")
+    table = capture.to_arrow()
+    table.validate(full=True)
+    assert table.equals(tape.to_arrow())
+    assert table.equals(pa.table(tape))
+    assert table.equals(pa.table(capture))
+    assert table["order_id"].to_pylist() == joined(capture)["order_id"].tolist()
+    for source in (capture, tape):
+        source.to_parquet(tmp_path / "p")
+        assert pq.read_table(tmp_path / "p").equals(table)
+        metadata = pq.read_schema(tmp_path / "p").metadata
+        assert b'"symbol":"TEST"' in metadata[b"tickforge.instruments"]
+        assert metadata[b"tickforge.venues"] == b'{"1":"XNAS"}'
+    with pytest.raises(StorageError, match="cannot be written"):
+        tape.to_parquet(tmp_path / "absent" / "p")
 
 
 def test_pushed_bars_come_before_built_ones(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def lobster(
             rows = replay_rows(run, orderbook=orderbook, start=start, depth=depth, take=take, out=out)
         else:
             run.drain()
-    document = run.document() | (rows.to_dict() if rows is not None else {})
+    document = run.document() | (rows.to_dict() if rows is not None else dict.fromkeys(RowReport(0).to_dict()))
     if as_json:
         write_json(document)
     else:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["ROWS", "VERSION", "TapeBatch", "TapeFile", "TapeWriter", "schema"]
+__all__ = ["ROWS", "VERSION", "TapeBatch", "TapeFile", "TapeWriter", "record_batch", "schema", "write_parquet"]
 
 VERSION: Final = "1"  #: of the schema and the metadata, in the schema's metadata as ``tickforge.tape``
 #: Events a record batch at most: two megabytes. Not a power of two, so that the columns, 255 KB apart, fall into
@@ -102,6 +102,43 @@ def _batch_header(rows: int, metadata: dict[str, str] | None) -> bytes:
 @lru_cache(maxsize=4096)
 def _plain_header(rows: int) -> bytes:
     return _batch_header(rows, None)
+
+
+def record_batch(events: NDArray[np.void]) -> pa.RecordBatch:
+    """Events as an Arrow record batch of ``schema``."""
+    import pyarrow as pa
+
+    body = pa.allocate_buffer(kernel.body_size(len(events)))
+    kernel.to_columns(np.ascontiguousarray(events), body)
+    arrays, offset = [], 0
+    for field in schema():
+        size = len(events) * EVENT[field.name].itemsize
+        arrays.append(pa.Array.from_buffers(field.type, len(events), [None, body[offset : offset + size]], 0))
+        offset += -(-size // 8) * 8
+    return pa.RecordBatch.from_arrays(arrays, schema=schema())
+
+
+def write_parquet(
+    path: str | os.PathLike[str],
+    batches: Iterable[pa.RecordBatch],
+    instruments: Sequence[Mapping[str, Any]],
+    venues: Mapping[int, str],
+) -> None:
+    """Writes record batches of ``schema``; instruments and venues go into the file's schema metadata, as on a tape.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    tables = {b"tickforge.instruments": _json(instruments), b"tickforge.venues": _json(venues)}
+    described = schema().with_metadata({**schema().metadata, **tables})
+    try:
+        with pq.ParquetWriter(os.fspath(path), described) as writer:
+            for batch in batches:
+                writer.write_batch(batch.replace_schema_metadata(described.metadata))
+    except OSError as error:
+        raise StorageError(f"{os.fspath(path)}: cannot be written: {error}") from error
 
 
 class TapeWriter:
@@ -339,9 +376,10 @@ class TapeFile:
 
     def to_arrow(self) -> pa.Table:
         """All events as an Arrow table over the mapped file, nothing copied."""
-        return self._reader().read_all()
+        return self.reader().read_all()
 
-    def _reader(self) -> pa.RecordBatchReader:
+    def reader(self) -> pa.RecordBatchReader:
+        """The events as Arrow record batches over the mapped file, nothing copied."""
         import pyarrow as pa
 
         if not self.end_of_data:
@@ -349,19 +387,13 @@ class TapeFile:
         return pa.ipc.open_stream(pa.py_buffer(self._memory)[: self.end_of_data])
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self._reader().__arrow_c_stream__(requested_schema)
+        return self.reader().__arrow_c_stream__(requested_schema)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Exports the events; instruments and venues go into the file's schema metadata, as on the tape."""
-        import pyarrow.parquet as pq
-
         instruments = [row for batch in self.news() for row in batch.instruments]
         venues = {number: name for batch in self.news() for number, name in batch.venues.items()}
-        tables = {b"tickforge.instruments": _json(instruments), b"tickforge.venues": _json(venues)}
-        described = schema().with_metadata({**schema().metadata, **tables})
-        with pq.ParquetWriter(os.fspath(path), described) as writer:
-            for batch in self._reader():
-                writer.write_batch(batch.replace_schema_metadata(described.metadata))
+        write_parquet(path, self.reader(), instruments, venues)
 
     def close(self) -> None:
         """Lets the file go; the batches and tables already given out stay valid."""

@@ -58,6 +58,12 @@ def test_a_pair_is_verified_and_written(pair: Path) -> None:
         assert text in shown.stdout
 
 
+def test_without_rows_their_figures_are_null(pair: Path) -> None:
+    found = document("replay", "lobster", pair / MESSAGES)
+    assert found["events"] == 4
+    assert found["rows"] is found["matched"] is found["taken_from_file"] is found["first_mismatch"] is None
+
+
 def test_a_row_that_differs_is_exit_code_1(pair: Path) -> None:
     rows = [list(row) for row in ROWS]
     rows[1][1] = 8
