@@ -9,6 +9,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cython cimport binding
 from libc.math cimport NAN, isnan, sqrt
+from libc.string cimport memcpy
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
 from libcpp.string cimport string
@@ -619,7 +620,10 @@ cdef class Books:
             with nogil:
                 count = KERNELS.apply_set(self.books, first, n, changed)
             self.busy = False
-        return self.changed[:count].copy()
+        cdef np.npy_intp room = count
+        result = np.PyArray_SimpleNew(1, &room, np.NPY_UINT32)
+        memcpy(np.PyArray_DATA(<np.ndarray>result), changed, count * sizeof(uint32_t))
+        return result
 
     @property
     def counts(self):

@@ -38,9 +38,10 @@ static Where where(Grid& grid, int side, int64_t price) {
     }
 }
 
-[[gnu::noinline]] static void settle_watched(Grid& grid, int side, int64_t key, int64_t before, int64_t now) {
+[[gnu::noinline]] static void settle_watched(Grid& grid, int side, const int64_t* level, int64_t key, int64_t before,
+                                             int64_t now) {
     Ladder& ladder = grid.side[side];
-    if (ladder.kept != nullptr) kept_update(grid, ladder, key, before, now);
+    if (ladder.kept != nullptr) kept_update(grid, ladder, key, level, before, now);
     if (grid.window == 0) return;
     ladder.levels += static_cast<uint32_t>(now != 0) - static_cast<uint32_t>(before != 0);
     if (ladder.levels > grid.window) {
@@ -49,18 +50,19 @@ static Where where(Grid& grid, int side, int64_t price) {
     }
 }
 
-// The total of a level went from `before` to `now`: bit, touch, what else is watched. Whether the top changed.
-static inline bool settle(Grid& grid, int side, Page* page, int64_t key, int64_t before, int64_t now) {
+// The total of a level becomes `now`: bit, touch, what else is watched. Whether the top changed.
+static inline bool settle(Grid& grid, int side, Page* page, int64_t* level, int64_t key, int64_t now) {
     Ladder& ladder = grid.side[side];
     const uint64_t bit = uint64_t{1} << (key & 63);
-    page->total[key & 63] = now;
+    const int64_t before = level[0];
+    level[0] = now;
     page->bits = (page->bits & ~bit) | (static_cast<uint64_t>(now != 0) << (key & 63));
     bool changed = false;
     if (key <= ladder.best && before != now) {
         settle_best(grid, ladder, page, key, now);
         changed = true;
     }
-    if (grid.watched != 0) settle_watched(grid, side, key, before, now);
+    if (grid.watched != 0) settle_watched(grid, side, level, key, before, now);
     return changed;
 }
 
@@ -87,7 +89,7 @@ TF_COLD static bool set_level_anew(Grid& grid, int side, int64_t price, int64_t 
     const Where at = where(grid, side, price);
     if (!at.valid || (quantity == 0 && page_find(grid.side[side], at.key >> 6) == nullptr)) return false;
     Page* page = page_open(grid, side, at.key);
-    return settle(grid, side, page, at.key, page->total[at.key & 63], quantity);
+    return settle(grid, side, page, level_of(grid, page, at.key & 63), at.key, quantity);
 }
 
 static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quantity) {
@@ -97,7 +99,7 @@ static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quanti
     if (page == nullptr) [[unlikely]] {
         return set_level_anew(grid, side, price, quantity);
     }
-    return settle(grid, side, page, key, page->total[key & 63], quantity);
+    return settle(grid, side, page, level_of(grid, page, key & 63), key, quantity);
 }
 
 // Whether a level's quantities of all venues still add up in 64 bits, this one's being new. Counted if not.
@@ -112,14 +114,13 @@ static inline bool settle_row(Grid& grid, int side, Page* page, int64_t key, int
     if ((quantity | grid.huge) > HUGE && !summable(grid, page, key, quantity, row)) [[unlikely]] {
         return false;
     }
-    int64_t& own = row_of(page, row)[key & 63];
-    const int64_t before = page->total[key & 63];
-    const int64_t now = before - own + quantity;
-    own = quantity;
+    int64_t* level = level_of(grid, page, key & 63);
+    const int64_t now = level[0] - level[1 + row] + quantity;
+    level[1 + row] = quantity;
     if ((grid.live >> row & 1) == 0) [[unlikely]] {
         return false;
     }
-    return settle(grid, side, page, key, before, now);
+    return settle(grid, side, page, level, key, now);
 }
 
 TF_COLD static bool set_row_anew(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
@@ -138,8 +139,8 @@ static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity
     return settle_row(grid, side, page, key, quantity, row);
 }
 
-static inline int64_t best_total(const Ladder& ladder) {
-    return ladder.best == NO_KEY ? 0 : ladder.best_page->total[ladder.best & 63];
+static inline int64_t best_total(const Grid& grid, const Ladder& ladder) {
+    return ladder.best == NO_KEY ? 0 : level_of(grid, ladder.best_page, ladder.best & 63)[0];
 }
 
 // The venue's side becomes this one level.
@@ -147,17 +148,17 @@ static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uin
     Ladder& ladder = grid.side[side];
     const bool was_empty = ladder.best == NO_KEY;
     const int64_t best_price = was_empty ? 0 : price_of(grid, side, ladder.best);
-    const int64_t best = best_total(ladder);
+    const int64_t best = best_total(grid, ladder);
     const Where at = where(grid, side, price);
     if (!at.valid) [[unlikely]] {
         return false;
     }
     if (grid.form == Form::LEVELS) {
-        int64_t second = 0;
-        if (ladder.best != NO_KEY && next_level(ladder, ladder.best, &second) != NO_KEY) {
+        const int64_t* second = nullptr;
+        if (ladder.best != NO_KEY && next_level(grid, ladder, ladder.best, &second) != NO_KEY) {
             grid_clear_side(&grid, side);
         } else if (ladder.best != NO_KEY && ladder.best != at.key) {
-            settle(grid, side, ladder.best_page, ladder.best, best, 0);
+            settle(grid, side, ladder.best_page, level_of(grid, ladder.best_page, ladder.best & 63), ladder.best, 0);
         }
         set_level(grid, side, price, quantity);
     } else {
@@ -175,7 +176,7 @@ static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uin
         grid.quoted[side] |= uint64_t{1} << row;
     }
     if (was_empty || ladder.best == NO_KEY) return was_empty != (ladder.best == NO_KEY);
-    return price_of(grid, side, ladder.best) != best_price || best_total(ladder) != best;
+    return price_of(grid, side, ladder.best) != best_price || best_total(grid, ladder) != best;
 }
 
 static bool clear(Grid& grid, Side side, uint32_t row) {
@@ -183,13 +184,13 @@ static bool clear(Grid& grid, Side side, uint32_t row) {
     for (int i = 0; i < 2; ++i) {
         if (side != Side::NONE && static_cast<int>(side) - 1 != i) continue;
         const int64_t key = grid.side[i].best;
-        const int64_t total = best_total(grid.side[i]);
+        const int64_t total = best_total(grid, grid.side[i]);
         if (grid.form == Form::VENUES) {
             row_clear(&grid, i, row);
         } else {
             grid_clear_side(&grid, i);
         }
-        changed |= grid.side[i].best != key || best_total(grid.side[i]) != total;
+        changed |= grid.side[i].best != key || best_total(grid, grid.side[i]) != total;
     }
     return changed;
 }
@@ -293,11 +294,25 @@ TF_COLD static void start(Grid& grid, const Event& event) {
     grid.since = event.ts_event;
 }
 
+constexpr size_t BOOK_AHEAD = 16;
+constexpr size_t ORDERS_AHEAD = 12;
+constexpr size_t PLACE_AHEAD = 8;
+constexpr size_t LEVEL_AHEAD = 6;
+constexpr size_t ORDER_AHEAD = 4;
+constexpr uint32_t MANY_ORDERS = 4096;  // fewer stay in the nearer caches
+constexpr uint32_t MANY_BOOKS = 8;
+
 template <Form form>
 static bool apply_form(Grid& grid, const Event* events, size_t n, const uint8_t* row) {
     bool reported = false;
     const Event* latest = nullptr;
     for (size_t i = 0; i < n; ++i) {
+        if constexpr (form == Form::QUEUES) {
+            if (grid.orders->capacity > MANY_ORDERS && i + PLACE_AHEAD < n) {
+                prefetch_place(*grid.orders, events[i + PLACE_AHEAD].order_id);
+                prefetch_order(*grid.orders, events[i + ORDER_AHEAD].order_id);
+            }
+        }
         const Event& event = events[i];
         uint32_t at = 0;
         if constexpr (form == Form::VENUES) {
@@ -339,17 +354,20 @@ static uint32_t open_row(BookSet& set, uint16_t venue) {
     return set.venue_count - 1;
 }
 
+static inline const Grid* book_of(const BookSet& set, const Event& event) {
+    return event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
+}
+
 // Two looks ahead hide the cache misses of many books: first a book's own lines, then the level it will change.
 static inline void prefetch_book(const BookSet& set, const Event& event) {
-    if (event.instrument >= set.capacity) return;
-    const char* grid = reinterpret_cast<const char*>(set.grids[event.instrument]);
+    const char* grid = reinterpret_cast<const char*>(book_of(set, event));
     __builtin_prefetch(grid);
     __builtin_prefetch(grid + offsetof(Grid, clock));
     __builtin_prefetch(grid + offsetof(Grid, side) + (event.side == Side::ASK ? sizeof(Ladder) : 0));
 }
 
 static inline void prefetch_level(const BookSet& set, const Event& event) {
-    const Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
+    const Grid* grid = book_of(set, event);
     if (grid == nullptr) return;
     const int side = event.side == Side::ASK;
     const uint64_t value = grid_value(*grid, event.price);
@@ -357,22 +375,32 @@ static inline void prefetch_level(const BookSet& set, const Event& event) {
     const Ladder& ladder = grid->side[side];
     const Page* page = ladder.table[page_hash(ladder, key >> 6)].page;
     __builtin_prefetch(page);
-    __builtin_prefetch(page->total + (key & 63));
-    if (set.row[event.venue] != 0) __builtin_prefetch(row_of(page, set.row[event.venue] - 1u) + (key & 63));
+    __builtin_prefetch(level_of(*grid, page, key & 63));
+}
+
+// `next` is the event to be applied now; the later ones follow it in the array.
+template <Form form>
+static inline void look_ahead(const BookSet& set, const Event* next) {
+    prefetch_book(set, next[BOOK_AHEAD]);
+    if constexpr (form == Form::VENUES) {
+        prefetch_level(set, next[LEVEL_AHEAD]);
+    } else {
+        const Grid* grid = book_of(set, next[ORDERS_AHEAD]);
+        if (grid != nullptr) __builtin_prefetch(grid->orders);
+        grid = book_of(set, next[PLACE_AHEAD]);
+        if (grid != nullptr) prefetch_place(*grid->orders, next[PLACE_AHEAD].order_id);
+        grid = book_of(set, next[ORDER_AHEAD]);
+        if (grid != nullptr) prefetch_order(*grid->orders, next[ORDER_AHEAD].order_id);
+    }
 }
 
 template <Form form>
 static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* changed) {
-    constexpr size_t BOOK_AHEAD = 16;
-    constexpr size_t LEVEL_AHEAD = 6;
-    const bool many = set.used > 8;  // fewer stay in the nearest cache
+    const bool many = set.used > MANY_BOOKS;
     size_t count = 0;
     ++set.batch;
     for (size_t i = 0; i < n; ++i) {
-        if (many && i + BOOK_AHEAD < n) {
-            prefetch_book(set, events[i + BOOK_AHEAD]);
-            if constexpr (form == Form::VENUES) prefetch_level(set, events[i + LEVEL_AHEAD]);
-        }
+        if (many && i + BOOK_AHEAD < n) look_ahead<form>(set, events + i);
         const Event& event = events[i];
         Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
         if (grid == nullptr) [[unlikely]] {
@@ -423,41 +451,48 @@ static bool set_one(Grid* grid, int side, int64_t price, int64_t quantity) {
     return changed;
 }
 
-static int64_t count_at(const Grid& grid, const Page* page, int slot) {
-    if (grid.form == Form::QUEUES) return queues_of(page)[slot].count;
+static inline int64_t count_at(const Grid& grid, const int64_t* level) {
+    if (grid.form == Form::LEVELS) return 0;
+    if (grid.form == Form::QUEUES) return queue_of(level).count;
     int64_t venues = 0;
-    for (uint32_t row = 0; row < grid.rows; ++row)
-        venues += (grid.live >> row & 1) != 0 && row_of(page, row)[slot] != 0;
+    for (uint32_t row = 0; row < grid.rows; ++row) venues += (grid.live >> row & 1) != 0 && level[1 + row] != 0;
     return venues;
 }
 
-// Writes price, quantity and count of the best n levels at a stride of DepthRow.
-static void depth_side(const Grid& grid, int side, size_t n, double* out) {
-    constexpr size_t STRIDE = sizeof(DepthRow) / sizeof(double);
+static inline DepthLevel depth_level(const Grid& grid, int side, int64_t key, const int64_t* level) {
+    return {static_cast<double>(price_of(grid, side, key)) / 1e9, static_cast<double>(level[0]) / 1e9,
+            count_at(grid, level)};
+}
+
+// Writes the levels that are at hand; how many.
+static inline size_t depth_kept(const Grid& grid, int side, size_t n, DepthRow* out) {
+    const Kept& kept = *grid.side[side].kept;
+    size_t filled = 0;
+    for (; filled < n && kept.keys[filled] != NO_KEY; ++filled) {
+        out[filled].side[side] = depth_level(grid, side, kept.keys[filled], kept.levels[filled]);
+    }
+    return filled;
+}
+
+static inline size_t depth_pages(const Grid& grid, int side, size_t n, DepthRow* out) {
     const Ladder& ladder = grid.side[side];
     size_t filled = 0;
     for (uint32_t i = ladder.page_count; i-- > 0 && filled < n;) {
         const Page* page = ladder.pages[i];
-        const int64_t first = page->number * 64;
         for (uint64_t bits = page->bits; bits != 0 && filled < n; bits &= bits - 1) {
             const int slot = std::countr_zero(bits);
-            double* row = out + STRIDE * filled++;
-            row[0] = static_cast<double>(price_of(grid, side, first + slot)) / 1e9;
-            row[1] = static_cast<double>(page->total[slot]) / 1e9;
-            reinterpret_cast<int64_t*>(row)[2] = grid.form == Form::LEVELS ? 0 : count_at(grid, page, slot);
+            out[filled++].side[side] = depth_level(grid, side, page->number * 64 + slot, level_of(grid, page, slot));
         }
     }
-    for (; filled < n; ++filled) {
-        double* row = out + STRIDE * filled;
-        row[0] = __builtin_nan("");
-        row[1] = 0.0;
-        reinterpret_cast<int64_t*>(row)[2] = 0;
-    }
+    return filled;
 }
 
 static void depth(const Grid* grid, size_t n, DepthRow* out) {
-    depth_side(*grid, 0, n, &out->bid_price);
-    depth_side(*grid, 1, n, &out->ask_price);
+    for (int side = 0; side < 2; ++side) {
+        const bool at_hand = grid->side[side].kept != nullptr && n <= grid->kept;
+        size_t filled = at_hand ? depth_kept(*grid, side, n, out) : depth_pages(*grid, side, n, out);
+        for (; filled < n; ++filled) out[filled].side[side] = NO_LEVEL;
+    }
 }
 
 extern const BookKernels book_kernels;

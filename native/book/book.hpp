@@ -6,12 +6,14 @@
 namespace tf {
 
 // One row of engine.DEPTH.
-struct DepthRow {
-    double bid_price, bid_quantity;
-    int64_t bid_count;
-    double ask_price, ask_quantity;
-    int64_t ask_count;
+struct DepthLevel {
+    double price, quantity;
+    int64_t count;
 };
+struct DepthRow {
+    DepthLevel side[2];  // bid, ask
+};
+inline constexpr DepthLevel NO_LEVEL = {__builtin_nan(""), 0.0, 0};
 
 // Books of many instruments, made when the first event of an instrument arrives.
 struct BookSet {

@@ -55,10 +55,10 @@ struct Page {
     uint64_t side;   // 0 bid, 1 ask
     Page* next_free;
     uint64_t pad[4];
-    int64_t total[64];
-    // VENUES: int64_t row[rows][64] follows; QUEUES: Queue queue[64] follows
+    // 64 levels of `words` integers follow: the total, then VENUES: a quantity a row, or QUEUES: a Queue.
+    // What an update touches of a level lies on one cache line, or two.
 };
-static_assert(sizeof(Page) == 64 + 512);
+static_assert(sizeof(Page) == 64);
 
 struct Queue {
     int64_t anonymous;  // quantity of orders older than the stream; they stand in front
@@ -83,7 +83,7 @@ struct Orders {
     uint64_t mask;
     uint32_t shift;  // 64 - log2(mask + 1)
     uint32_t live;
-    uint32_t capacity;    // of the pool; half of the table
+    uint32_t capacity;    // of the pool; a quarter of the table
     uint32_t first_free;  // list through `next`
 };
 
@@ -92,10 +92,11 @@ struct PageEntry {
     Page* page;
 };
 
-// Levels of one side readable at every moment, best first; key NO_KEY and total 0 beyond the last.
+// The best levels of one side, readable at every moment: index, and where total and quantities lie. NO_KEY beyond the
+// last. A change of quantity needs no work here, and a worse level none at all.
 struct alignas(64) Kept {
     int64_t keys[MOST_KEPT];
-    int64_t totals[MOST_KEPT];
+    const int64_t* levels[MOST_KEPT];
 };
 
 struct Ladder {
@@ -121,8 +122,8 @@ struct alignas(64) Grid {
     uint64_t bound;  // 2 * limit
     int64_t limit;
     uint32_t rotation;
-    uint32_t rows;    // VENUES: rows of each page
-    uint32_t window;  // best levels a side that are held, 0 all
+    uint32_t words;  // integers a level
+    uint32_t rows;   // VENUES: quantities a level
     Form form;
     uint8_t started;     // a timed event was applied
     uint8_t watched;     // levels are counted or kept: every change has more to do
@@ -143,9 +144,9 @@ struct alignas(64) Grid {
     int64_t* quote;  // VENUES: [rows][2], index of a level
     Orders* orders;
     Page* free_pages;
-    uint64_t batch;  // last batch in which Books reported this book
-    uint32_t page_bytes;
-    uint32_t kept;  // levels in `Kept`, 0 none
+    uint64_t batch;   // last batch in which Books reported this book
+    uint32_t window;  // best levels a side that are held, 0 all
+    uint32_t kept;    // levels in `Kept`, 0 none
 
     // time-weighted spread: exact sums up to `since`
     unsigned __int128 spread_sum;

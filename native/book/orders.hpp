@@ -26,6 +26,15 @@ static inline uint64_t order_find(const Orders& orders, uint64_t id) {
     return i;
 }
 
+// Two looks ahead at the order of a later event: its place in the table, and then the order itself.
+static inline void prefetch_place(const Orders& orders, uint64_t id) {
+    __builtin_prefetch(orders.table + order_hash(orders, id));
+}
+static inline void prefetch_order(const Orders& orders, uint64_t id) {
+    const uint32_t index = orders.table[order_hash(orders, id)];
+    if (index != 0) __builtin_prefetch(orders.pool + (index - 1));
+}
+
 static inline void order_forget(Orders& orders, uint64_t hole) {
     const uint32_t index = orders.table[hole] - 1;
     orders.pool[index].next = orders.first_free;

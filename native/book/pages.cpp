@@ -20,12 +20,12 @@ T* allocate(size_t count, size_t alignment = 64) {
     return static_cast<T*>(memory);
 }
 
-uint32_t bytes_of_page(Form form, uint32_t rows) {
-    uint32_t bytes = sizeof(Page);
-    if (form == Form::VENUES) bytes += rows * 64 * sizeof(int64_t);
-    if (form == Form::QUEUES) bytes += 64 * sizeof(Queue);
-    return bytes;
+uint32_t words_of(Form form, uint32_t rows) {
+    if (form == Form::QUEUES) return 1 + sizeof(Queue) / sizeof(int64_t);
+    return 1 + rows;
 }
+
+size_t bytes_of_page(uint32_t words) { return sizeof(Page) + 64 * sizeof(int64_t) * words; }
 
 void table_put(Ladder& ladder, Page* page) {
     uint32_t i = page_hash(ladder, page->number);
@@ -149,11 +149,11 @@ void refresh_best(Ladder& ladder) {
     }
 }
 
-void set_total(Ladder& ladder, Page* page, int slot, int64_t total) {
+// Adds to a total that no window counts and no touch follows.
+void add_total(Page* page, int64_t* level, int slot, int64_t quantity) {
     const uint64_t bit = uint64_t{1} << slot;
-    ladder.levels += static_cast<uint32_t>(total != 0) - static_cast<uint32_t>(page->total[slot] != 0);
-    page->bits = (page->bits & ~bit) | (total != 0 ? bit : 0);
-    page->total[slot] = total;
+    level[0] += quantity;
+    page->bits = (page->bits & ~bit) | (level[0] != 0 ? bit : 0);
 }
 
 // Moves level `slot` of an old page to its place on the finer grid.
@@ -162,8 +162,10 @@ void move_level(Grid* grid, int side, const Page* old, int slot, int64_t factor)
     Page* page = page_find(grid->side[side], key >> 6);
     if (page == nullptr) page = page_insert(grid, side, key >> 6);
     const int to = static_cast<int>(key & 63);
-    page->total[to] = old->total[slot];
-    if (old->total[slot] != 0) {
+    const int64_t* from = level_of(*grid, old, slot);
+    int64_t* level = level_of(*grid, page, to);
+    std::memcpy(level, from, grid->words * sizeof(int64_t));
+    if (level[0] != 0) {
         page->bits |= uint64_t{1} << to;
         ++grid->side[side].levels;
         if (key < grid->side[side].best) {
@@ -173,15 +175,12 @@ void move_level(Grid* grid, int side, const Page* old, int slot, int64_t factor)
     }
     if (grid->form == Form::VENUES) {
         for (uint32_t row = 0; row < grid->rows; ++row) {
-            const int64_t quantity = row_of(old, row)[slot];
-            row_of(page, row)[to] = quantity;
             int64_t& quote = grid->quote[row * 2 + static_cast<uint32_t>(side)];
-            if (quantity != 0 && (grid->quoted[side] >> row & 1) != 0) quote = key;
+            if (level[1 + row] != 0 && (grid->quoted[side] >> row & 1) != 0) quote = key;
         }
     }
     if (grid->form == Form::QUEUES) {
-        queues_of(page)[to] = queues_of(old)[slot];
-        orders_move(*grid->orders, queues_of(page)[to], page, to);
+        orders_move(*grid->orders, queue_of(level), page, to);
     }
 }
 
@@ -193,10 +192,9 @@ void rebuild(Grid* grid, int64_t factor) {
         for (uint32_t i = old.page_count; i-- > 0;) {
             const Page* page = old.pages[i];
             for (int slot = 0; slot < 64; ++slot) {
-                bool lives = page->total[slot] != 0;
-                for (uint32_t row = 0; !lives && row < grid->rows; ++row) {
-                    lives = row_of(page, row)[slot] != 0;
-                }
+                const int64_t* level = level_of(*grid, page, slot);
+                bool lives = level[0] != 0;
+                for (uint32_t row = 0; !lives && row < grid->rows; ++row) lives = level[1 + row] != 0;
                 if (lives) move_level(grid, side, page, slot, factor);
             }
         }
@@ -216,7 +214,7 @@ Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
     grid->rows = rows;
     grid->live = ~uint64_t{0};
     forget_tick(grid);
-    grid->page_bytes = bytes_of_page(form, rows);
+    grid->words = words_of(form, rows);
     if (form == Form::VENUES) grid->quote = allocate<int64_t>(2 * static_cast<size_t>(rows));
     grid->watched = window != 0 || kept != 0;
     if (form == Form::QUEUES) grid->orders = orders_create();
@@ -255,11 +253,11 @@ void grid_clear_side(Grid* grid, int side) {
         Page* page = ladder.pages[i];
         if (grid->form == Form::QUEUES) {
             for (uint64_t bits = page->bits; bits != 0; bits &= bits - 1) {
-                orders_drop(*grid->orders, queues_of(page)[std::countr_zero(bits)]);
+                orders_drop(*grid->orders, queue_of(level_of(*grid, page, std::countr_zero(bits))));
             }
         }
         const int64_t number = page->number;
-        std::memset(page, 0, grid->page_bytes);
+        std::memset(page, 0, bytes_of_page(grid->words));
         page->number = number;
         page->side = static_cast<uint64_t>(side);
     }
@@ -306,13 +304,17 @@ bool grid_refine(Grid* grid, int64_t price) {
 }
 
 void grid_grow_rows(Grid* grid, uint32_t rows) {
-    const uint32_t bytes = bytes_of_page(grid->form, rows);
+    const uint32_t words = words_of(grid->form, rows);
     free_pages(grid);
     for (Ladder& ladder : grid->side) {
         for (uint32_t i = 0; i < ladder.page_count; ++i) {
             Page* old = ladder.pages[i];
-            Page* page = reinterpret_cast<Page*>(allocate<char>(bytes));
-            std::memcpy(page, old, grid->page_bytes);
+            Page* page = reinterpret_cast<Page*>(allocate<char>(bytes_of_page(words)));
+            std::memcpy(page, old, sizeof(Page));
+            for (int slot = 0; slot < 64; ++slot) {
+                int64_t* level = reinterpret_cast<int64_t*>(page + 1) + static_cast<uint32_t>(slot) * words;
+                std::memcpy(level, level_of(*grid, old, slot), grid->words * sizeof(int64_t));
+            }
             ladder.pages[i] = page;
             uint32_t entry = page_hash(ladder, page->number);
             while (ladder.table[entry].number != page->number) entry = (entry + 1) & ladder.mask;
@@ -326,7 +328,9 @@ void grid_grow_rows(Grid* grid, uint32_t rows) {
     std::free(grid->quote);
     grid->quote = wider;
     grid->rows = rows;
-    grid->page_bytes = bytes;
+    grid->words = words;
+    kept_rebuild(grid, 0);
+    kept_rebuild(grid, 1);
 }
 
 Page* page_insert(Grid* grid, int side, int64_t number) {
@@ -339,7 +343,7 @@ Page* page_insert(Grid* grid, int side, int64_t number) {
     if (page != nullptr) {
         grid->free_pages = page->next_free;  // a page given back holds zeros
     } else {
-        page = reinterpret_cast<Page*>(allocate<char>(grid->page_bytes));
+        page = reinterpret_cast<Page*>(allocate<char>(bytes_of_page(grid->words)));
     }
     page->number = number;
     page->side = static_cast<uint64_t>(side);
@@ -361,16 +365,16 @@ void page_remove(Grid* grid, Ladder& ladder, Page* page) {
 
 size_t grid_memory(const Grid* grid) {
     size_t bytes = sizeof(Grid) + 2 * grid->rows * sizeof(int64_t) + orders_memory(grid->orders);
-    for (const Page* page = grid->free_pages; page != nullptr; page = page->next_free) bytes += grid->page_bytes;
+    for (const Page* page = grid->free_pages; page != nullptr; page = page->next_free)
+        bytes += bytes_of_page(grid->words);
     for (const Ladder& ladder : grid->side) {
-        bytes +=
-            static_cast<size_t>(ladder.page_count) * grid->page_bytes + (ladder.kept != nullptr ? sizeof(Kept) : 0);
+        bytes += ladder.page_count * bytes_of_page(grid->words) + (ladder.kept != nullptr ? sizeof(Kept) : 0);
         bytes += ladder.page_capacity * sizeof(Page*) + (ladder.mask + 1) * sizeof(PageEntry);
     }
     return bytes;
 }
 
-int64_t next_level(const Ladder& ladder, int64_t key, int64_t* total) {
+int64_t next_level(const Grid& grid, const Ladder& ladder, int64_t key, const int64_t** level) {
     const int64_t number = key >> 6;
     uint32_t at = position(ladder, number);
     if (at < ladder.page_count && ladder.pages[at]->number == number) {
@@ -378,7 +382,7 @@ int64_t next_level(const Ladder& ladder, int64_t key, int64_t* total) {
         const uint64_t above = (key & 63) == 63 ? 0 : page->bits >> ((key & 63) + 1) << ((key & 63) + 1);
         if (above != 0) {
             const int slot = std::countr_zero(above);
-            *total = page->total[slot];
+            *level = level_of(grid, page, slot);
             return number * 64 + slot;
         }
     }
@@ -386,11 +390,10 @@ int64_t next_level(const Ladder& ladder, int64_t key, int64_t* total) {
         const Page* page = ladder.pages[at];
         if (page->bits != 0) {
             const int slot = std::countr_zero(page->bits);
-            *total = page->total[slot];
+            *level = level_of(grid, page, slot);
             return page->number * 64 + slot;
         }
     }
-    *total = 0;
     return NO_KEY;
 }
 
@@ -400,8 +403,9 @@ void evict_worst(Grid* grid, int side) {
     while (ladder.pages[at]->bits == 0) ++at;
     Page* page = ladder.pages[at];
     const int slot = 63 - std::countl_zero(page->bits);
-    if (grid->form == Form::QUEUES) orders_drop(*grid->orders, queues_of(page)[slot]);
-    page->total[slot] = 0;
+    int64_t* level = level_of(*grid, page, slot);
+    if (grid->form == Form::QUEUES) orders_drop(*grid->orders, queue_of(level));
+    level[0] = 0;
     page->bits &= ~(uint64_t{1} << slot);
     --ladder.levels;
     if (page->bits == 0) page_remove(grid, ladder, page);
@@ -413,11 +417,10 @@ void row_clear(Grid* grid, int side, uint32_t row) {
     const bool live = grid->live >> row & 1;
     for (uint32_t i = 0; i < ladder.page_count; ++i) {
         Page* page = ladder.pages[i];
-        int64_t* quantities = row_of(page, row);
         for (int slot = 0; slot < 64; ++slot) {
-            if (quantities[slot] == 0) continue;
-            if (live) set_total(ladder, page, slot, page->total[slot] - quantities[slot]);
-            quantities[slot] = 0;
+            int64_t* level = level_of(*grid, page, slot);
+            if (live && level[1 + row] != 0) add_total(page, level, slot, -level[1 + row]);
+            level[1 + row] = 0;
         }
     }
     grid->quoted[side] &= ~(uint64_t{1} << row);
@@ -426,8 +429,9 @@ void row_clear(Grid* grid, int side, uint32_t row) {
 }
 
 bool row_fits(const Grid* grid, const Page* page, int slot, uint32_t row, int64_t quantity) {
+    const int64_t* level = level_of(*grid, page, slot);
     __int128 sum = quantity;
-    for (uint32_t i = 0; i < grid->rows; ++i) sum += i == row ? 0 : row_of(page, i)[slot];
+    for (uint32_t i = 0; i < grid->rows; ++i) sum += i == row ? 0 : level[1 + i];
     return sum <= INT64_MAX;
 }
 
@@ -436,10 +440,9 @@ static void contribute(Grid* grid, int side, uint32_t row, bool live) {
     Ladder& ladder = grid->side[side];
     for (uint32_t i = 0; i < ladder.page_count; ++i) {
         Page* page = ladder.pages[i];
-        int64_t* quantities = row_of(page, row);
         for (int slot = 0; slot < 64; ++slot) {
-            if (quantities[slot] == 0) continue;
-            set_total(ladder, page, slot, page->total[slot] + (live ? quantities[slot] : -quantities[slot]));
+            int64_t* level = level_of(*grid, page, slot);
+            if (level[1 + row] != 0) add_total(page, level, slot, live ? level[1 + row] : -level[1 + row]);
         }
     }
     refresh_best(ladder);
@@ -460,12 +463,11 @@ void kept_rebuild(Grid* grid, int side) {
     if (ladder.kept == nullptr) return;
     Kept& kept = *ladder.kept;
     int64_t key = ladder.best;
-    int64_t total = key == NO_KEY ? 0 : ladder.best_page->total[key & 63];
+    const int64_t* level = key == NO_KEY ? nullptr : level_of(*grid, ladder.best_page, key & 63);
     for (uint32_t i = 0; i < MOST_KEPT; ++i) {
-        if (i >= grid->kept) key = NO_KEY;
-        kept.keys[i] = key;
-        kept.totals[i] = key == NO_KEY ? 0 : total;
-        if (key != NO_KEY) key = next_level(ladder, key, &total);
+        kept.keys[i] = i < grid->kept ? key : NO_KEY;
+        kept.levels[i] = level;
+        if (key != NO_KEY) key = next_level(*grid, ladder, key, &level);
     }
 }
 

@@ -15,10 +15,11 @@ void grid_clear_side(Grid* grid, int side);      // all venues
 bool grid_refine(Grid* grid, int64_t price);     // makes the price a multiple of the tick; false: out of range
 void grid_grow_rows(Grid* grid, uint32_t rows);  // more venues
 Page* page_insert(Grid* grid, int side, int64_t number);
-void page_remove(Grid* grid, Ladder& ladder, Page* page);               // an empty one
-size_t grid_memory(const Grid* grid);                                   // bytes
-int64_t next_level(const Ladder& ladder, int64_t key, int64_t* total);  // the next worse index or NO_KEY
-void evict_worst(Grid* grid, int side);                                 // the worst level, its orders with it
+void page_remove(Grid* grid, Ladder& ladder, Page* page);  // an empty one
+size_t grid_memory(const Grid* grid);                      // bytes
+int64_t next_level(const Grid& grid, const Ladder& ladder, int64_t key,
+                   const int64_t** level);  // the next worse index or NO_KEY
+void evict_worst(Grid* grid, int side);     // the worst level, its orders with it
 void kept_rebuild(Grid* grid, int side);
 void row_clear(Grid* grid, int side, uint32_t row);                                           // one venue's levels
 bool row_fits(const Grid* grid, const Page* page, int slot, uint32_t row, int64_t quantity);  // in int64, all venues
@@ -49,10 +50,15 @@ static inline Page* page_find(const Ladder& ladder, int64_t number) {
     return ladder.table[i].page;
 }
 
-static inline int64_t* row_of(Page* page, uint32_t row) { return page->total + 64 * (row + 1); }
-static inline const int64_t* row_of(const Page* page, uint32_t row) { return page->total + 64 * (row + 1); }
-static inline Queue* queues_of(Page* page) { return reinterpret_cast<Queue*>(page->total + 64); }
-static inline const Queue* queues_of(const Page* page) { return reinterpret_cast<const Queue*>(page->total + 64); }
+// A level: its total, then what makes it up.
+static inline int64_t* level_of(const Grid& grid, Page* page, int64_t slot) {
+    return reinterpret_cast<int64_t*>(page + 1) + static_cast<uint64_t>(slot) * grid.words;
+}
+static inline const int64_t* level_of(const Grid& grid, const Page* page, int64_t slot) {
+    return reinterpret_cast<const int64_t*>(page + 1) + static_cast<uint64_t>(slot) * grid.words;
+}
+static inline Queue& queue_of(int64_t* level) { return *reinterpret_cast<Queue*>(level + 1); }
+static inline const Queue& queue_of(const int64_t* level) { return *reinterpret_cast<const Queue*>(level + 1); }
 
 // Whether nothing stands on a page. What stale venues hold is in no total.
 static inline bool page_is_empty(const Grid& grid, const Page* page) {
@@ -60,7 +66,7 @@ static inline bool page_is_empty(const Grid& grid, const Page* page) {
     for (uint32_t row = 0; row < grid.rows; ++row) {
         if (grid.live >> row & 1) continue;
         for (int slot = 0; slot < 64; ++slot) {
-            if (row_of(page, row)[slot] != 0) return false;
+            if (level_of(grid, page, slot)[1 + row] != 0) return false;
         }
     }
     return true;

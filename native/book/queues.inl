@@ -7,10 +7,10 @@ static inline bool order_remove(Grid& grid, uint64_t at) {
     Page* page = page_of(order);
     const int slot = slot_of(order);
     const auto side = static_cast<int>(page->side);
-    queue_unlink(orders, queues_of(page)[slot], order);
+    int64_t* level = level_of(grid, page, slot);
+    queue_unlink(orders, queue_of(level), order);
     order_forget(orders, at);
-    const int64_t before = page->total[slot];
-    return settle(grid, side, page, page->number * 64 + slot, before, before - order.quantity);
+    return settle(grid, side, page, level, page->number * 64 + slot, level[0] - order.quantity);
 }
 
 // Puts an order at the back of a level; the level's new total was checked.
@@ -21,9 +21,9 @@ static inline bool order_place(Grid& grid, int side, Page* page, int64_t key, ui
     }
     const uint32_t index = order_add(orders, order_find(orders, id), id, quantity);
     const int slot = static_cast<int>(key & 63);
-    queue_append(orders, queues_of(page)[slot], index, page, slot);
-    const int64_t before = page->total[slot];
-    return settle(grid, side, page, key, before, before + quantity);
+    int64_t* level = level_of(grid, page, slot);
+    queue_append(orders, queue_of(level), index, page, slot);
+    return settle(grid, side, page, level, key, level[0] + quantity);
 }
 
 static inline bool out_of_range(Grid& grid) {
@@ -65,7 +65,7 @@ static inline bool apply_add(Grid& grid, const Event& event) {
     int64_t total = 0;
     if (page == nullptr) [[unlikely]] {
         page = page_insert(&grid, static_cast<int>(side), at.key >> 6);
-    } else if (__builtin_add_overflow(page->total[at.key & 63], event.quantity, &total)) [[unlikely]] {
+    } else if (__builtin_add_overflow(level_of(grid, page, at.key & 63)[0], event.quantity, &total)) [[unlikely]] {
         return out_of_range(grid);
     }
     return order_place(grid, static_cast<int>(side), page, at.key, event.order_id, event.quantity);
@@ -82,11 +82,11 @@ static bool reduce_anonymous(Grid& grid, const Event& event) {
         static_cast<int64_t>(value - static_cast<uint64_t>(grid.limit)) ^ mirror(static_cast<int>(side));
     Page* page = page_find(grid.side[side], key >> 6);
     if (page == nullptr) return false;
-    Queue& queue = queues_of(page)[key & 63];
+    int64_t* level = level_of(grid, page, key & 63);
+    Queue& queue = queue_of(level);
     const int64_t taken = event.quantity < queue.anonymous ? event.quantity : queue.anonymous;
     queue.anonymous -= taken;
-    const int64_t before = page->total[key & 63];
-    return settle(grid, static_cast<int>(side), page, key, before, before - taken);
+    return settle(grid, static_cast<int>(side), page, level, key, level[0] - taken);
 }
 
 static inline bool apply_reduce(Grid& grid, const Event& event) {
@@ -103,8 +103,8 @@ static inline bool apply_reduce(Grid& grid, const Event& event) {
     order.quantity -= event.quantity;
     Page* page = page_of(order);
     const int slot = slot_of(order);
-    const int64_t before = page->total[slot];
-    return settle(grid, static_cast<int>(page->side), page, page->number * 64 + slot, before, before - event.quantity);
+    int64_t* level = level_of(grid, page, slot);
+    return settle(grid, static_cast<int>(page->side), page, level, page->number * 64 + slot, level[0] - event.quantity);
 }
 
 static inline bool apply_delete(Grid& grid, const Event& event) {
@@ -139,17 +139,17 @@ static bool apply_replace(Grid& grid, const Event& event) {
     const int slot = slot_of(order);
     int64_t total = 0;
     if (page->number * 64 + slot == to.key) {
-        const int64_t before = page->total[slot];
-        if (__builtin_add_overflow(before - order.quantity, event.quantity, &total)) return out_of_range(grid);
+        int64_t* level = level_of(grid, page, slot);
+        if (__builtin_add_overflow(level[0] - order.quantity, event.quantity, &total)) return out_of_range(grid);
         order.quantity = event.quantity;
         if ((event.flags & KEEP_PRIORITY) == 0) {
-            queue_unlink(orders, queues_of(page)[slot], order);
-            queue_append(orders, queues_of(page)[slot], index, page, slot);
+            queue_unlink(orders, queue_of(level), order);
+            queue_append(orders, queue_of(level), index, page, slot);
         }
-        return settle(grid, side, page, to.key, before, total);
+        return settle(grid, side, page, level, to.key, total);
     }
     Page* target = page_find(grid.side[side], to.key >> 6);
-    if (target != nullptr && __builtin_add_overflow(target->total[to.key & 63], event.quantity, &total)) {
+    if (target != nullptr && __builtin_add_overflow(level_of(grid, target, to.key & 63)[0], event.quantity, &total)) {
         return out_of_range(grid);
     }
     bool changed = order_remove(grid, at);
@@ -172,12 +172,12 @@ static bool set_anonymous(Grid& grid, const Event& event) {
         if (event.quantity == 0) return false;
         page = page_insert(&grid, static_cast<int>(side), at.key >> 6);
     }
-    Queue& queue = queues_of(page)[at.key & 63];
-    const int64_t before = page->total[at.key & 63];
+    int64_t* level = level_of(grid, page, at.key & 63);
+    Queue& queue = queue_of(level);
     int64_t now = 0;
-    if (__builtin_add_overflow(before - queue.anonymous, event.quantity, &now)) return out_of_range(grid);
+    if (__builtin_add_overflow(level[0] - queue.anonymous, event.quantity, &now)) return out_of_range(grid);
     queue.anonymous = event.quantity;
-    return settle(grid, static_cast<int>(side), page, at.key, before, now);
+    return settle(grid, static_cast<int>(side), page, level, at.key, now);
 }
 
 static inline bool apply_order(Grid& grid, const Event& event) {

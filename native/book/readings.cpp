@@ -25,7 +25,7 @@ __int128 sum_of(const Grid& grid, int side, size_t levels) {
     __int128 sum = 0;
     if (levels == 0) return 0;
     each_level(grid, side, [&](const Page* page, int slot, int64_t) {
-        sum += page->total[slot];
+        sum += level_of(grid, page, slot)[0];
         return --levels != 0;
     });
     return sum;
@@ -39,11 +39,11 @@ Tops read_tops(const Grid* grid) {
     const Ladder& ask = grid->side[1];
     if (bid.best != NO_KEY) {
         tops.bid = static_cast<double>(price_of(*grid, 0, bid.best)) / UNIT;
-        tops.bid_quantity = static_cast<double>(bid.best_page->total[bid.best & 63]) / UNIT;
+        tops.bid_quantity = static_cast<double>(level_of(*grid, bid.best_page, bid.best & 63)[0]) / UNIT;
     }
     if (ask.best != NO_KEY) {
         tops.ask = static_cast<double>(price_of(*grid, 1, ask.best)) / UNIT;
-        tops.ask_quantity = static_cast<double>(ask.best_page->total[ask.best & 63]) / UNIT;
+        tops.ask_quantity = static_cast<double>(level_of(*grid, ask.best_page, ask.best & 63)[0]) / UNIT;
     }
     return tops;
 }
@@ -79,7 +79,7 @@ WalkResult read_walk(const Grid* grid, int side, int64_t quantity) {
     __int128 notional = 0;
     if (quantity <= 0) return walk;
     each_level(*grid, side, [&](const Page* page, int slot, int64_t price) {
-        const int64_t there = page->total[slot];
+        const int64_t there = level_of(*grid, page, slot)[0];
         const int64_t taken = there < walk.remaining ? there : walk.remaining;
         notional += static_cast<__int128>(price) * taken;
         walk.quantity += taken;
@@ -103,7 +103,7 @@ bool read_queue_position(const Grid* grid, uint64_t id, uint64_t* ahead, int64_t
     const uint64_t at = order_find(orders, id);
     if (orders.table[at] == 0) return false;
     const Order* order = &orders.pool[orders.table[at] - 1];
-    *quantity = queues_of(page_of(*order))[slot_of(*order)].anonymous;
+    *quantity = queue_of(level_of(*grid, page_of(*order), slot_of(*order))).anonymous;
     *ahead = 0;
     while (order->previous != NO_ORDER) {
         order = &orders.pool[order->previous];
@@ -119,7 +119,9 @@ void read_rows(const Grid* grid, int side, size_t n, double* quantities) {
     if (n == 0) return;
     each_level(*grid, side, [&](const Page* page, int slot, int64_t) {
         for (uint32_t row = 0; row < rows; ++row) {
-            if (grid->live >> row & 1) quantities[row] = static_cast<double>(row_of(page, row)[slot]) / UNIT;
+            if (grid->live >> row & 1) {
+                quantities[row] = static_cast<double>(level_of(*grid, page, slot)[1 + row]) / UNIT;
+            }
         }
         quantities += rows;
         return --n != 0;
@@ -127,22 +129,22 @@ void read_rows(const Grid* grid, int side, size_t n, double* quantities) {
 }
 
 void read_row_depth(const Grid* grid, uint32_t row, size_t n, DepthRow* out) {
-    for (size_t i = 0; i < n; ++i) out[i] = {__builtin_nan(""), 0.0, 0, __builtin_nan(""), 0.0, 0};
     for (int side = 0; side < 2; ++side) {
         const Ladder& ladder = grid->side[side];
         size_t filled = 0;
         for (uint32_t i = ladder.page_count; i-- > 0 && filled < n;) {
             const Page* page = ladder.pages[i];
-            const int64_t* quantities = row_of(page, row);
             for (int slot = 0; slot < 64 && filled < n; ++slot) {
-                if (quantities[slot] == 0) continue;
-                const double price = static_cast<double>(price_of(*grid, side, page->number * 64 + slot)) / UNIT;
-                (side == 0 ? out[filled].bid_price : out[filled].ask_price) = price;
-                (side == 0 ? out[filled].bid_quantity : out[filled].ask_quantity) =
-                    static_cast<double>(quantities[slot]) / UNIT;
-                ++filled;
+                const int64_t quantity = level_of(*grid, page, slot)[1 + row];
+                if (quantity == 0) continue;
+                out[filled++].side[side] = {
+                    static_cast<double>(price_of(*grid, side, page->number * 64 + slot)) / UNIT,
+                    static_cast<double>(quantity) / UNIT,
+                    0,
+                };
             }
         }
+        for (; filled < n; ++filled) out[filled].side[side] = NO_LEVEL;
     }
 }
 
