@@ -177,6 +177,9 @@ cdef class Readings:
         raise TypeError("make a Book, a ConsolidatedBook or Books")
 
     cdef int free(self) except -1:
+        """Refuses while another thread applies events, and where no constructor has made a book."""
+        if self.grid == NULL:
+            raise TypeError("make a Book, a ConsolidatedBook or Books")
         if self.busy:
             raise RuntimeError("the book is being applied to in another thread")
         return 0
@@ -190,11 +193,13 @@ cdef class Readings:
         unknown_venue, unknown_instrument, out_of_range, outside_window (levels forgotten), and the changes that
         left the book crossed or locked.
         """
+        self.free()
         return named_counts(self.grid.counts)
 
     @property
     def memory(self):
         """Bytes the book holds."""
+        self.free()
         return grid_memory(self.grid)
 
     @binding(False)
@@ -243,6 +248,7 @@ cdef class Readings:
 
     def spread(self):
         """ask - bid, negative when crossed; nan unless both sides stand."""
+        self.free()
         return read_spread(self.grid)
 
     def spread_bps(self):
@@ -255,22 +261,26 @@ cdef class Readings:
 
         Gatheral, Oomen: Zero-intelligence realized variance estimation, 2010; Stoikov 2018 calls it the weighted mid.
         """
+        self.free()
         cdef Tops tops = read_tops(self.grid)
         return (tops.bid * tops.ask_quantity + tops.ask * tops.bid_quantity) / (tops.bid_quantity + tops.ask_quantity)
 
     def imbalance(self, levels=1):
         """(B - A) / (B + A) over the best ``levels`` of each side, B and A being quantities (Cartea et al. 2015)."""
+        self.free()
         if levels < 1:
             raise ValueError(f"levels is {levels!r}; expected at least 1")
         return read_imbalance(self.grid, levels)
 
     def total(self, side, levels=None):
         """Quantity of the best ``levels`` of a side, or of all of them."""
+        self.free()
         if levels is not None and levels < 1:
             raise ValueError(f"levels is {levels!r}; expected at least 1 or None")
         return read_total(self.grid, book_side(side), 0 if levels is None else levels)
 
     cdef WalkResult walked(self, side, quantity) except *:
+        self.free()
         cdef int64_t wanted = to_nanos(quantity, "quantity")
         if wanted < 0:
             raise ValueError(f"quantity is {quantity!r}; expected at least 0")
@@ -316,6 +326,7 @@ cdef class Readings:
 
         (Hasbrouck: Empirical Market Microstructure, 2007.)
         """
+        self.free()
         return read_time_weighted_spread(self.grid)
 
 
@@ -427,22 +438,26 @@ cdef class MergedReadings(Readings):
     @property
     def venue_names(self):
         """The venues, in the order of the columns of ``venues``."""
+        self.free()
         return tuple(self.names())
 
     @property
     def stale(self):
         """Names of the venues marked stale."""
+        self.free()
         return frozenset(name for row, name in enumerate(self.names()) if not self.grid.live >> row & 1)
 
     @property
     def crossed(self):
         """Whether the best bid stands above the best ask."""
+        self.free()
         cdef Tops tops = read_tops(self.grid)
         return tops.bid > tops.ask
 
     @property
     def locked(self):
         """Whether the best bid equals the best ask."""
+        self.free()
         cdef Tops tops = read_tops(self.grid)
         return tops.bid == tops.ask
 
@@ -548,6 +563,8 @@ cdef class BookView(MergedReadings):
     cdef readonly str symbol
 
     cdef int free(self) except -1:
+        if self.owner is None:
+            raise TypeError("views come from Books[symbol]")
         if self.owner.busy:
             raise RuntimeError("the books are being applied to in another thread")
         return 0
@@ -594,6 +611,11 @@ cdef class Books:
     def __init__(self, instruments, by="price"):
         pass
 
+    cdef int free(self) except -1:
+        if self.busy:
+            raise RuntimeError("the books are being applied to in another thread")
+        return 0
+
     def __dealloc__(self):
         set_destroy(self.books)
 
@@ -604,8 +626,7 @@ cdef class Books:
         Returns:
             uint32 array: ids of the instruments whose top changed, each once, in the order of their first change.
         """
-        if self.busy:
-            raise RuntimeError("the books are being applied to in another thread")
+        self.free()
         cdef np.ndarray array = as_events(events)
         cdef size_t n = np.PyArray_DIM(array, 0)
         cdef const Event* first = <const Event*>np.PyArray_DATA(array)
@@ -628,6 +649,7 @@ cdef class Books:
     @property
     def counts(self):
         """Totals over all books; see ``Readings.counts``."""
+        self.free()
         totals = named_counts(self.books.counts)
         for i in range(self.books.capacity):
             if self.books.grids[i] != NULL:
@@ -638,6 +660,7 @@ cdef class Books:
     @property
     def memory(self):
         """Bytes all books hold."""
+        self.free()
         cdef size_t total = 65536
         for i in range(self.books.capacity):
             if self.books.grids[i] != NULL:
@@ -651,6 +674,7 @@ cdef class Books:
         return view
 
     cdef BookView open(self, str symbol):
+        self.free()
         cdef BookView view = BookView.__new__(BookView)
         view.owner = self
         view.symbol = symbol
@@ -663,8 +687,7 @@ cdef class Books:
 
     def clear(self):
         """Empties every book; ``counts`` stay."""
-        if self.busy:
-            raise RuntimeError("the books are being applied to in another thread")
+        self.free()
         for i in range(self.books.capacity):
             if self.books.grids[i] != NULL:
                 grid_clear(self.books.grids[i])

@@ -99,6 +99,13 @@ struct alignas(64) Kept {
     const int64_t* levels[MOST_KEPT];
 };
 
+// Arrays of a ladder that a rebuild left behind, for the next rebuild.
+struct Spare {
+    PageEntry* table;
+    Page** pages;
+    uint32_t capacity;  // of pages, 0 none
+};
+
 struct Ladder {
     int64_t best;  // index of the best level or NO_KEY
     Page* best_page;
@@ -144,6 +151,7 @@ struct alignas(64) Grid {
     int64_t* quote;  // VENUES: [rows][2], index of a level
     Orders* orders;
     Page* free_pages;
+    Spare spare[2];
     uint64_t batch;   // last batch in which Books reported this book
     uint32_t window;  // best levels a side that are held, 0 all
     uint32_t kept;    // levels in `Kept`, 0 none

@@ -48,18 +48,22 @@ void table_drop(Ladder& ladder, int64_t number) {
     ladder.table[hole] = {NO_PAGE, nullptr};
 }
 
-void ladder_open(Ladder& ladder, uint32_t capacity) {
-    const uint32_t places = capacity * 2;
-    ladder.table = allocate<PageEntry>(places);
-    for (uint32_t i = 0; i < places; ++i) ladder.table[i].number = NO_PAGE;
-    ladder.mask = places - 1;
-    ladder.shift = 64 - static_cast<uint32_t>(std::countr_zero(places));
-    ladder.pages = allocate<Page*>(capacity);
-    ladder.page_capacity = capacity;
+void ladder_empty(Ladder& ladder) {
+    for (uint32_t i = 0; i <= ladder.mask; ++i) ladder.table[i].number = NO_PAGE;
     ladder.page_count = 0;
     ladder.levels = 0;
     ladder.best = NO_KEY;
     ladder.best_page = nullptr;
+}
+
+void ladder_open(Ladder& ladder, uint32_t capacity) {
+    const uint32_t places = capacity * 2;
+    ladder.table = allocate<PageEntry>(places);
+    ladder.mask = places - 1;
+    ladder.shift = 64 - static_cast<uint32_t>(std::countr_zero(places));
+    ladder.pages = allocate<Page*>(capacity);
+    ladder.page_capacity = capacity;
+    ladder_empty(ladder);
 }
 
 void ladder_close(Ladder& ladder) {
@@ -184,22 +188,35 @@ void move_level(Grid* grid, int side, const Page* old, int slot, int64_t factor)
     }
 }
 
+// An empty ladder of the same size, made of what the last rebuild left behind.
+void ladder_renew(Ladder& ladder, Spare& spare) {
+    if (spare.capacity != ladder.page_capacity) {
+        std::free(spare.table);
+        std::free(spare.pages);
+        ladder_open(ladder, ladder.page_capacity);
+    } else {
+        ladder.table = spare.table;
+        ladder.pages = spare.pages;
+        ladder_empty(ladder);
+    }
+}
+
 void rebuild(Grid* grid, int64_t factor) {
     for (int side = 0; side < 2; ++side) {
         const Ladder old = grid->side[side];
-        ladder_open(grid->side[side], old.page_capacity);
-        grid->side[side].kept = old.kept;
+        ladder_renew(grid->side[side], grid->spare[side]);
         for (uint32_t i = old.page_count; i-- > 0;) {
-            const Page* page = old.pages[i];
+            Page* page = old.pages[i];
             for (int slot = 0; slot < 64; ++slot) {
                 const int64_t* level = level_of(*grid, page, slot);
                 bool lives = level[0] != 0;
                 for (uint32_t row = 0; !lives && row < grid->rows; ++row) lives = level[1 + row] != 0;
                 if (lives) move_level(grid, side, page, slot, factor);
             }
+            std::memset(page, 0, bytes_of_page(grid->words));
+            give_back(grid, page);
         }
-        Ladder gone = old;
-        ladder_close(gone);
+        grid->spare[side] = {old.table, old.pages, old.page_capacity};
         kept_rebuild(grid, side);
     }
 }
@@ -239,6 +256,10 @@ void grid_destroy(Grid* grid) {
     for (Ladder& ladder : grid->side) {
         ladder_close(ladder);
         std::free(ladder.kept);
+    }
+    for (Spare& spare : grid->spare) {
+        std::free(spare.table);
+        std::free(spare.pages);
     }
     free_pages(grid);
     orders_destroy(grid->orders);
@@ -367,6 +388,7 @@ size_t grid_memory(const Grid* grid) {
     size_t bytes = sizeof(Grid) + 2 * grid->rows * sizeof(int64_t) + orders_memory(grid->orders);
     for (const Page* page = grid->free_pages; page != nullptr; page = page->next_free)
         bytes += bytes_of_page(grid->words);
+    for (const Spare& spare : grid->spare) bytes += spare.capacity * (sizeof(Page*) + 2 * sizeof(PageEntry));
     for (const Ladder& ladder : grid->side) {
         bytes += ladder.page_count * bytes_of_page(grid->words) + (ladder.kept != nullptr ? sizeof(Kept) : 0);
         bytes += ladder.page_capacity * sizeof(Page*) + (ladder.mask + 1) * sizeof(PageEntry);

@@ -134,3 +134,24 @@ def test_a_warm_book_does_not_grow():
         book.apply(add)
         book.apply(delete)
     assert book.memory == warm
+
+
+def test_a_book_that_is_cleared_and_learns_its_tick_again_does_not_grow():
+    book = engine.Book()
+    events = np.concatenate([levels(64), np.zeros(1, engine.EVENT)])
+    events["kind"][-1] = engine.Kind.CLEAR
+    events["price"][:64:7] += 10**6  # a finer tick on the way
+    for _ in range(3):
+        book.apply(events)
+    warm = book.memory
+    for _ in range(50):
+        book.apply(events)
+    assert book.memory == warm
+
+
+def test_only_constructors_make_readings():
+    bare = engine.Book.__mro__[1]
+    with pytest.raises(TypeError, match="make a Book"):
+        bare()
+    with pytest.raises(TypeError, match="make a Book"):
+        bare.__new__(bare).bbo()
