@@ -2,7 +2,7 @@
 // and the events straight to a book, so both should be in cache when this returns.
 #include "tape/transpose.hpp"
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 sees its own _mm512_undefined_epi32 (bug 105593)
 #endif
@@ -136,12 +136,104 @@ inline __attribute__((always_inline)) void eight_to_events(const unsigned char* 
     for (size_t i = 0; i < 8; ++i) _mm512_storeu_si512(events + at + i, m[i]);
 }
 
+#elif defined(__AVX2__)
+
+constexpr size_t GROUP = 4;  // events: a 4 x 4 matrix of 64-bit words fits four registers
+
+inline __attribute__((always_inline)) void transpose(__m256i m[4]) {
+    const __m256i a = _mm256_unpacklo_epi64(m[0], m[1]);
+    const __m256i b = _mm256_unpackhi_epi64(m[0], m[1]);
+    const __m256i c = _mm256_unpacklo_epi64(m[2], m[3]);
+    const __m256i d = _mm256_unpackhi_epi64(m[2], m[3]);
+    m[0] = _mm256_permute2x128_si256(a, c, 0x20);
+    m[1] = _mm256_permute2x128_si256(b, d, 0x20);
+    m[2] = _mm256_permute2x128_si256(a, c, 0x31);
+    m[3] = _mm256_permute2x128_si256(b, d, 0x31);
+}
+
+inline __attribute__((always_inline)) __m256i load(const unsigned char* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+
+inline __attribute__((always_inline)) void store(unsigned char* to, __m256i words) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
+}
+
+// Low halves of four words, then their high halves.
+inline __attribute__((always_inline)) __m256i split(__m256i words) {
+    return _mm256_permutevar8x32_epi32(words, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+}
+
+inline __attribute__((always_inline)) void four_to_columns(const Event* events, size_t at,
+                                                           unsigned char* const* columns) {
+    const unsigned char* rows = reinterpret_cast<const unsigned char*>(events + at);
+    for (int half = 0; half < 2; ++half) {
+        __m256i m[GROUP];
+        for (size_t i = 0; i < GROUP; ++i) m[i] = load(rows + i * sizeof(Event) + half * 32);
+        transpose(m);
+        for (int i = 0; i < (half == 0 ? 4 : 2); ++i) store(columns[4 * half + i] + at * 8, m[i]);
+        if (half == 0) continue;
+        // instrument x 4, then venue, provider, kind x 4 sorted into venues, providers, kinds
+        const __m256i six = split(m[2]);
+        const __m128i low = _mm_shuffle_epi8(_mm256_extracti128_si256(six, 1),
+                                             _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(columns[6] + at * 4), _mm256_castsi256_si128(six));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(columns[7] + at * 2), low);
+        _mm_storeu_si32(columns[8] + at, _mm_srli_si128(low, 8));
+        _mm_storeu_si32(columns[9] + at, _mm_srli_si128(low, 12));
+        // side, flags, reserved x 4 sorted into reserved, sides, flags; then conditions x 4
+        const __m256i seven = split(m[3]);
+        const __m128i high = _mm_shuffle_epi8(_mm256_castsi256_si128(seven),
+                                              _mm_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, 0, 4, 8, 12, 1, 5, 9, 13));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(columns[12] + at * 2), high);
+        _mm_storeu_si32(columns[10] + at, _mm_srli_si128(high, 8));
+        _mm_storeu_si32(columns[11] + at, _mm_srli_si128(high, 12));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(columns[13] + at * 4), _mm256_extracti128_si256(seven, 1));
+    }
+}
+
+inline __attribute__((always_inline)) __m128i four_bytes(const unsigned char* from) { return _mm_loadu_si32(from); }
+
+inline __attribute__((always_inline)) __m128i eight_bytes(const unsigned char* from) {
+    return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+}
+
+inline __attribute__((always_inline)) __m256i quads(const unsigned char* from) {
+    return _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+
+inline __attribute__((always_inline)) void four_to_events(const unsigned char* const* columns, size_t at,
+                                                          Event* events) {
+    unsigned char* rows = reinterpret_cast<unsigned char*>(events + at);
+    // three small columns side by side, then their bytes in the order of the record
+    const __m128i low = _mm_shuffle_epi8(
+        _mm_unpacklo_epi64(eight_bytes(columns[7] + at * 2),
+                           _mm_unpacklo_epi32(four_bytes(columns[8] + at), four_bytes(columns[9] + at))),
+        _mm_setr_epi8(0, 1, 8, 12, 2, 3, 9, 13, 4, 5, 10, 14, 6, 7, 11, 15));
+    const __m128i high = _mm_shuffle_epi8(
+        _mm_unpacklo_epi64(eight_bytes(columns[12] + at * 2),
+                           _mm_unpacklo_epi32(four_bytes(columns[10] + at), four_bytes(columns[11] + at))),
+        _mm_setr_epi8(8, 12, 0, 1, 9, 13, 2, 3, 10, 14, 4, 5, 11, 15, 6, 7));
+    for (int half = 0; half < 2; ++half) {
+        __m256i m[GROUP];
+        for (int i = 0; i < (half == 0 ? 4 : 2); ++i) m[i] = load(columns[4 * half + i] + at * 8);
+        if (half == 1) {
+            m[2] = _mm256_or_si256(quads(columns[6] + at * 4), _mm256_slli_epi64(_mm256_cvtepu32_epi64(low), 32));
+            m[3] = _mm256_or_si256(_mm256_cvtepu32_epi64(high), _mm256_slli_epi64(quads(columns[13] + at * 4), 32));
+        }
+        transpose(m);
+        for (size_t i = 0; i < GROUP; ++i) store(rows + i * sizeof(Event) + half * 32, m[i]);
+    }
+}
+
 #endif
 
 void to_columns(const Event* events, size_t count, unsigned char* const* columns) {
     size_t at = 0;
 #if defined(__AVX512F__)
     for (; at + 8 <= count; at += 8) eight_to_columns(events, at, columns);
+#elif defined(__AVX2__)
+    for (; at + GROUP <= count; at += GROUP) four_to_columns(events, at, columns);
 #else
     for (; at + BLOCK <= count; at += BLOCK) block_to_columns(events, at, BLOCK, columns);
 #endif
@@ -152,6 +244,8 @@ void to_events(const unsigned char* const* columns, size_t count, Event* events)
     size_t at = 0;
 #if defined(__AVX512F__)
     for (; at + 8 <= count; at += 8) eight_to_events(columns, at, events);
+#elif defined(__AVX2__)
+    for (; at + GROUP <= count; at += GROUP) four_to_events(columns, at, events);
 #else
     for (; at + BLOCK <= count; at += BLOCK) block_to_events(columns, at, BLOCK, events);
 #endif
