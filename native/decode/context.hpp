@@ -63,8 +63,8 @@ inline constexpr size_t SIDE_MAX = 65'536;  // records kept for a caller who doe
 class Lines;
 
 struct Locate {
-    uint64_t symbol;  // 0: not named yet
-    uint32_t instrument;
+    uint64_t symbol;    // 0: not named yet
+    uint32_t inverted;  // ~id: fresh zeroed memory reads as NO_INSTRUMENT
     uint32_t unused;
 };
 

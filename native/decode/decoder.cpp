@@ -10,13 +10,15 @@ namespace tf::decode {
 
 namespace {
 
+constexpr size_t LOCATES = 65'536;
 constexpr size_t FIRST_BYTES = 256;  // added to a carry at first, then twice as many
 
 }  // namespace
 
 Decoder::Decoder(SymbolTable& symbols, const Options& options) : options_(options), context_(symbols) {
-    locates_.resize(65'536, Locate{0, NO_INSTRUMENT, 0});
-    context_.locates = locates_.data();
+    locates_.reset(static_cast<Locate*>(std::calloc(LOCATES, sizeof(Locate))));
+    if (locates_ == nullptr) std::abort();
+    context_.locates = locates_.get();
     context_.lines = &lines_;
     context_.itch_origin = options.itch_origin;
     context_.iex_origin = options.iex_origin;

@@ -1,5 +1,6 @@
 // One decoder of any format: takes bytes in pieces of any size, gives records. Knows no sockets, files or clocks.
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -44,6 +45,10 @@ class Decoder {
     std::vector<SideRecord>& side() { return context_.side; }
 
   private:
+    struct Free {
+        void operator()(Locate* memory) const { std::free(memory); }
+    };
+
     Step step(const uint8_t* data, size_t size, bool last, Event* out, Event* end);
     Step receive_after_carry(const uint8_t* data, size_t size, Event* out, Event* end);
 
@@ -51,9 +56,9 @@ class Decoder {
     Context context_;
     Lines lines_;
     Capture capture_;
-    std::vector<Locate> locates_;
-    std::vector<uint8_t> carry_;  // the start of a unit whose rest has not come
-    uint64_t offset_ = 0;         // of carry_[0], or of the next byte
+    std::unique_ptr<Locate, Free> locates_;  // zeroed by the system, so pages never touched cost nothing
+    std::vector<uint8_t> carry_;             // the start of a unit whose rest has not come
+    uint64_t offset_ = 0;                    // of carry_[0], or of the next byte
 };
 
 }  // namespace tf::decode

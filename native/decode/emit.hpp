@@ -19,9 +19,10 @@ struct Stamp {
     uint64_t origin;
 };
 
-inline void emit(Event* out, const Stamp& stamp, Kind kind, int64_t price, int64_t quantity, uint64_t order_id,
-                 Side side, unsigned flags, uint32_t conditions) {
-    const uint64_t origin = stamp.origin | static_cast<uint64_t>(kind) << 56;
+// `kind` stands in its place of the seventh word.
+inline void emit_word(Event* out, const Stamp& stamp, uint64_t kind, int64_t price, int64_t quantity, uint64_t order_id,
+                      Side side, unsigned flags, uint32_t conditions) {
+    const uint64_t origin = stamp.origin | kind;
     const uint64_t rest =
         static_cast<uint64_t>(side) | static_cast<uint64_t>(flags) << 8 | static_cast<uint64_t>(conditions) << 32;
 #if defined(__AVX512F__)
@@ -42,6 +43,11 @@ inline void emit(Event* out, const Stamp& stamp, Kind kind, int64_t price, int64
     words[6] = origin;
     words[7] = rest;
 #endif
+}
+
+inline void emit(Event* out, const Stamp& stamp, Kind kind, int64_t price, int64_t quantity, uint64_t order_id,
+                 Side side, unsigned flags, uint32_t conditions) {
+    emit_word(out, stamp, static_cast<uint64_t>(kind) << 56, price, quantity, order_id, side, flags, conditions);
 }
 
 }  // namespace

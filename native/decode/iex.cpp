@@ -1,5 +1,6 @@
 #include "decode/iex.hpp"
 
+#include "decode/iex_layout.hpp"
 #include "decode/lines.hpp"
 #include "decode/wire.hpp"
 
@@ -7,11 +8,6 @@ namespace tf::decode {
 
 namespace {
 
-constexpr uint8_t SALE_SWEEP = 0x80;
-constexpr uint8_t SALE_EXTENDED = 0x40;
-constexpr uint8_t SALE_ODD_LOT = 0x20;
-constexpr uint8_t SALE_THROUGH_EXEMPT = 0x10;
-constexpr uint8_t SALE_SINGLE_PRICE_CROSS = 0x08;
 constexpr uint8_t QUOTE_NOT_AVAILABLE = 0x80;
 constexpr uint8_t QUOTE_EXTENDED = 0x40;
 constexpr uint8_t MODIFY_PRIORITY = 0x80;
@@ -52,17 +48,6 @@ size_t least_length(uint8_t type) {
         default:
             return 0;
     }
-}
-
-uint32_t sale_conditions(uint8_t flags) {
-    uint32_t conditions = 0;
-    if (flags & SALE_SWEEP) conditions |= SWEEP;
-    if (flags & SALE_EXTENDED) conditions |= EXTENDED_HOURS;
-    if (flags & SALE_ODD_LOT) conditions |= ODD_LOT;
-    if (flags & SALE_THROUGH_EXEMPT) conditions |= TRADE_THROUGH_EXEMPT;
-    if (flags & SALE_SINGLE_PRICE_CROSS) conditions |= AUCTION;
-    if (flags & (SALE_EXTENDED | SALE_ODD_LOT)) conditions |= NO_LAST | NO_HIGH_LOW;
-    return conditions;
 }
 
 // The Status of a code, 0 if it is none of the protocol's.
@@ -152,7 +137,7 @@ Event* trade(const Message& m, Event* out) {
     event.quantity = m.shares(18);
     event.price = m.price(22);
     event.order_id = little64(m.at + 30);
-    event.conditions = sale_conditions(m.at[1]);
+    event.conditions = iex_sale_conditions(m.at[1]);
     *out++ = event;
     return out;
 }
@@ -176,7 +161,7 @@ Event* order(const Message& m, Event* out) {
             break;
         case 'L':
             event.kind = Kind::EXECUTE;
-            event.conditions = sale_conditions(m.at[1]);
+            event.conditions = iex_sale_conditions(m.at[1]);
             break;
         default:
             break;
@@ -278,7 +263,7 @@ Verdict check(Context& context, const uint8_t* m, uint32_t instrument) {
 
 }  // namespace
 
-Event* iex_rare(Context& context, const uint8_t* m, size_t length, uint64_t sequence, Event* out) {
+Event* iex_any(Context& context, const uint8_t* m, size_t length, uint64_t sequence, Event* out) {
     const uint8_t type = m[0];
     const size_t least = least_length(type);
     if (least == 0) {  // the protocol asks readers to pass over types they do not know

@@ -18,8 +18,8 @@ struct IexKernel {
                      Event* out);
 };
 
-// Every message and error but price level updates; as itch_rare.
-Event* iex_rare(Context& context, const uint8_t* message, size_t length, uint64_t sequence, Event* out);
+// Any message, good or bad; kernels ask for what is not frequent. As itch_any.
+Event* iex_any(Context& context, const uint8_t* message, size_t length, uint64_t sequence, Event* out);
 
 // A segment whose blocks do not fill it; true if decoding goes on.
 bool iex_broken(Context& context, const uint8_t* at, uint64_t block, uint64_t count);

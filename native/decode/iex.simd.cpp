@@ -1,7 +1,8 @@
-// The walk through a segment and price level updates, compiled once for each CPU target: AVX-512 writes a record with
-// one store. Everything else goes to iex_rare.
+// The walk through a segment, price level updates and trades, compiled once for each CPU target: AVX-512 writes a record with
+// one store. Everything else goes to iex_any.
 #include "decode/iex.hpp"
 #include "decode/emit.hpp"
+#include "decode/iex_layout.hpp"
 #include "decode/wire.hpp"
 
 namespace tf::TF_TARGET {
@@ -13,7 +14,36 @@ using decode::IEX_PRICE_STEP;
 using decode::Outcome;
 using decode::Step;
 
-constexpr size_t LEVEL_LENGTH = 30;
+// Level updates and trades share their first fields, so one piece of code serves both: they follow each other at random,
+// and a branch on the type would be mispredicted often. Masks of 0 stand for absent fields.
+struct Row {
+    uint64_t kind;     // in its place of the seventh word
+    uint64_t id_mask;  // of the eight bytes at id_at
+    uint32_t conditions_mask;
+    uint8_t least;  // length; 255: not such a type
+    uint8_t id_at;
+    uint8_t side;
+    uint8_t flags;  // that the event has whatever the message's flag of a complete event says
+};
+
+struct Tables {
+    Row of[256];
+    uint32_t conditions[256];  // of a trade's flags
+};
+
+constexpr Tables tables() {
+    Tables tables{};
+    constexpr uint64_t LEVEL = static_cast<uint64_t>(Kind::LEVEL) << 56;
+    constexpr uint64_t TRADE = static_cast<uint64_t>(Kind::TRADE) << 56;
+    for (Row& row : tables.of) row.least = 255;
+    tables.of['8'] = {LEVEL, 0, 0, 30, 22, static_cast<uint8_t>(Side::BID), 0};
+    tables.of['5'] = {LEVEL, 0, 0, 30, 22, static_cast<uint8_t>(Side::ASK), 0};
+    tables.of['T'] = {TRADE, ~uint64_t{0}, ~uint32_t{0}, 38, 30, static_cast<uint8_t>(Side::NONE), LAST};
+    for (unsigned flags = 0; flags < 256; ++flags) tables.conditions[flags] = decode::iex_sale_conditions(flags);
+    return tables;
+}
+
+alignas(64) constexpr Tables TABLES = tables();
 
 inline uint32_t instrument_of(Context& context, uint64_t symbol) {
     const SymbolCache& cache = context.cache;
@@ -37,20 +67,22 @@ Step messages(Context& context, const uint8_t* data, size_t size, uint64_t count
         at = m + length;
         if (__builtin_expect(i < seen, 0)) continue;
         const uint8_t type = m[0];
-        if (__builtin_expect((type == '8' || type == '5') && length >= LEVEL_LENGTH, 1)) {
+        const Row& row = TABLES.of[type];
+        if (__builtin_expect(length >= row.least && row.least != 255, 1)) {
             const int64_t price = static_cast<int64_t>(little64(m + 22));
             const uint32_t instrument = instrument_of(context, little64(m + 10));
             if (__builtin_expect(price <= IEX_PRICE_MAX && price >= -IEX_PRICE_MAX && instrument != NO_SYMBOL, 1)) {
                 const Stamp stamp{static_cast<int64_t>(little64(m + 2)), context.ts_recv, sequence + i,
                                   context.iex_origin | instrument};
-                emit(out, stamp, Kind::LEVEL, price * IEX_PRICE_STEP, static_cast<int64_t>(little32(m + 18)) * NANOS, 0,
-                     type == '8' ? Side::BID : Side::ASK, m[1] & 1 ? LAST : 0, 0);
+                emit_word(out, stamp, row.kind, price * IEX_PRICE_STEP, static_cast<int64_t>(little32(m + 18)) * NANOS,
+                          little64(m + row.id_at) & row.id_mask, static_cast<Side>(row.side), row.flags | (m[1] & LAST),
+                          TABLES.conditions[m[1]] & row.conditions_mask);
                 ++out;
                 ++context.counts.iex[type];
                 continue;
             }
         }
-        Event* const after = decode::iex_rare(context, m, length, sequence + i, out);
+        Event* const after = decode::iex_any(context, m, length, sequence + i, out);
         if (__builtin_expect(after == nullptr, 0)) return Step{0, out, Outcome::PROBLEM};
         out = after;
     }

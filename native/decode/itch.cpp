@@ -150,6 +150,43 @@ Event* add_order(Context& context, const uint8_t* m, uint64_t sequence, uint32_t
     return out + 1;
 }
 
+// E, C, X, D, U and B: messages that name an order or trade and no stock.
+Event* change_order(Context& context, const uint8_t* m, uint64_t sequence, uint32_t instrument, Event* out) {
+    Event event = blank(context, m, sequence, Kind::DELETE, instrument);
+    event.order_id = big64(m + 11);
+    switch (m[0]) {
+        case 'B':
+            event.kind = Kind::TRADE_BREAK;
+            break;
+        case 'X':
+            event.kind = Kind::REDUCE;
+            event.quantity = big32(m + 19) * NANOS;
+            break;
+        case 'C':
+            event.price = big32(m + 32) * PRICE_STEP;
+            event.conditions = m[31] == 'N' ? NO_LAST | NO_VOLUME : 0;
+            [[fallthrough]];
+        case 'E':
+            event.kind = Kind::EXECUTE;
+            event.quantity = big32(m + 19) * NANOS;
+            break;
+        case 'U':
+            event.flags = 0;
+            *out++ = event;
+            event.kind = Kind::ADD;
+            event.flags = LAST;
+            event.order_id = big64(m + 19);
+            event.quantity = big32(m + 27) * NANOS;
+            event.price = big32(m + 31) * PRICE_STEP;
+            break;
+        default:
+            break;
+    }
+    *out++ = event;
+    ++context.counts.itch[m[0]];
+    return out;
+}
+
 Event* cross_trade(Context& context, const uint8_t* m, uint64_t sequence, uint32_t instrument, Event* out) {
     const uint64_t shares = big64(m + 11);
     if (shares > static_cast<uint64_t>(SHARES_MAX)) {
@@ -182,11 +219,11 @@ bool itch_name(Context& context, uint16_t code, uint64_t symbol) {
     const uint32_t id = learn_symbol(context, symbol);
     if (id == NO_SYMBOL) return false;
     locate.symbol = symbol;
-    locate.instrument = id;
+    locate.inverted = ~id;
     return true;
 }
 
-Event* itch_rare(Context& context, const uint8_t* m, size_t length, uint64_t sequence, Event* out) {
+Event* itch_any(Context& context, const uint8_t* m, size_t length, uint64_t sequence, Event* out) {
     const uint8_t type = length == 0 ? 0 : m[0];
     const uint8_t expected = ITCH_LENGTHS.of[type];
     if (expected == 0 && letter(type)) {  // a type added to the protocol since: pass over it
@@ -209,15 +246,12 @@ Event* itch_rare(Context& context, const uint8_t* m, size_t length, uint64_t seq
             report(context, Protocol::ITCH, m + place, type, "expected a symbol of printable ASCII padded with blanks");
         return go_on ? out : nullptr;
     }
-    const uint32_t instrument = context.locates[code].instrument;
+    const uint32_t instrument = ~context.locates[code].inverted;
     if (type == 'A' || type == 'F' || type == 'P') return add_order(context, m, sequence, instrument, out);
     if (type == 'Q') return cross_trade(context, m, sequence, instrument, out);
-    if (type == 'B') {
-        *out = blank(context, m, sequence, Kind::TRADE_BREAK, instrument);
-        out->order_id = big64(m + 11);
+    if (place == 0 && type != 'S' && type != 'V' && type != 'W') {
         context.counts.unknown_locates += context.locates[code].symbol == 0;
-        ++context.counts.itch['B'];
-        return out + 1;
+        return change_order(context, m, sequence, instrument, out);
     }
     const Rare rare = rare_kind(type);
     if (rare.status != nullptr) {

@@ -13,14 +13,14 @@ inline constexpr size_t PACKET_MAX = 65'536;  // bytes of a UDP payload, rounded
 struct ItchKernel {
     // Messages one after another, each behind a big-endian u16 length, behind two zero bytes, or bare.
     Step (*stream)(Context&, const uint8_t* data, size_t size, Event* out, Event* end);
-    // The blocks of one MoldUDP64 packet, which the caller has walked: `count` of them from number `sequence` (0: not
-    // numbered). Needs room for two events a message. consumed is 0 if a strict decoder stopped.
-    Step (*blocks)(Context&, const uint8_t* data, size_t count, uint64_t sequence, Event* out);
+    // The blocks of one MoldUDP64 packet, which the caller has walked: `count` of them in `size` bytes, from number
+    // `sequence` (0: not numbered). Needs room for two events a message. consumed is 0 if a strict decoder stopped.
+    Step (*blocks)(Context&, const uint8_t* data, size_t size, size_t count, uint64_t sequence, Event* out);
 };
 
-// The types that are no part of the book, and every error. `out` is where the next event goes; returns where the one
+// Any message, good or bad; kernels ask for what is not frequent. `out` is where the next event goes; returns where the one
 // after goes, or nullptr if a strict decoder stops. `length` is the real one.
-Event* itch_rare(Context& context, const uint8_t* message, size_t length, uint64_t sequence, Event* out);
+Event* itch_any(Context& context, const uint8_t* message, size_t length, uint64_t sequence, Event* out);
 
 // Bytes at `at` that cannot be a message; true if a lenient decoder looks for the next one.
 bool itch_lost(Context& context, const uint8_t* at);

@@ -36,7 +36,7 @@ Step mold_packet(Context& context, const uint8_t* data, size_t size, Event* out,
     size_t at = MOLD_HEADER;
     for (uint64_t i = 0; i < seen; ++i) at += 2u + big16(data + at);
     const uint64_t first = sequence == 0 ? 0 : sequence + seen;
-    const Step step = itch_kernel().blocks(context, data + at, count - seen, first, out);
+    const Step step = itch_kernel().blocks(context, data + at, size - at, count - seen, first, out);
     return Step{size, step.out, step.outcome};
 }
 
