@@ -63,8 +63,6 @@ def kernels(folder: Path) -> list[tuple[Path, Path, list[str]]]:
     jobs = []
     for source in sorted((ROOT / "native").rglob("*.cpp")):
         name = str(source.relative_to(ROOT / "native")).replace("/", "-").removesuffix(".cpp")
-        if name.startswith("fuzz-"):
-            continue  # programs of their own, see native/fuzz/run.py
         if name.endswith(".simd"):
             for target, flags in TARGETS.items():
                 march = [] if BUILD == "native" else flags

@@ -19,7 +19,7 @@ from tests import checkout
 from tests.checkout import ENGINE, PROJECT, ROOT, RULES, relative, sources, tree
 
 PYTHON = sources("engine", ".py")
-NATIVE = sources("native", ".cpp", ".hpp", ".inl")
+NATIVE = sources("native", ".cpp", ".hpp", ".inl", ".cc")
 
 # Every name of the public face when complete; they arrive with their capability, and no other does.
 PLANNED = {
