@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine._native.book import Books
+from engine._native.book import Book, Books, ConsolidatedBook
 from engine.core.events import EVENT, NO_INSTRUMENT, Kind, Side
 from engine.core.instruments import Instruments
 from engine.core.units import NANOS
@@ -127,3 +127,35 @@ def test_recorded_itch_orders(data: Callable[[str], Path]) -> None:
         assert_agree(native[SYMBOLS[i]], twin.book(i))
     assert counted(native)["unknown_order"] == 117
     assert "wrong_side" in counted(native)  # U of an order nobody announced: its side is not known
+
+
+@pytest.mark.parametrize("regime", ["touch", "sparse", "alternating", "deep"])
+def test_memory_stands_still_once_warm(regime: str) -> None:
+    """The same stream again and again, clears among it: in the end nothing grows."""
+    some = list(range(len(SYMBOLS)))
+    prices = random_stream(17, 20_000, PRICE_KINDS, regime, venues=VENUES, instruments=some)
+    orders = random_stream(18, 20_000, ORDER_KINDS, regime, instruments=some, ids=3_000)
+    makers: list[tuple[Any, np.ndarray]] = [
+        (Book(by="price"), prices),
+        (Book(by="price", levels=10), prices),
+        (Book(by="order"), orders),
+        (Book(by="order", levels=10), orders),
+        (ConsolidatedBook(["XNAS", "ARCX", "IEXG", "OURX"]), prices),
+        (Books(instruments()), prices),
+        (Books(instruments(), by="order"), orders),
+    ]
+    for book, events in makers:
+        held = []
+        for _ in range(8):
+            book.apply(events)
+            held.append(book.memory)
+        assert len(set(held[4:])) == 1, (book, held)
+
+
+def test_memory_of_a_thousand_idle_instruments() -> None:
+    """Books are made when their first event comes: those without one cost a pointer."""
+    listed = Instruments([f"S{i}" for i in range(1_000)])
+    books = Books(listed)
+    before = books.memory
+    books.apply(random_stream(19, 1_000, {Kind.LEVEL: 1}, instruments=[7], venues=VENUES[:1]))
+    assert books.memory - before < 100_000
