@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine._native.book import Book, Books, ConsolidatedBook
+from engine._native.book import Book, Books, BookView, ConsolidatedBook, Readings
 from engine.core.events import EVENT, NO_INSTRUMENT, Kind, Side
 from engine.core.instruments import Instruments
 from engine.core.units import NANOS
@@ -159,3 +160,48 @@ def test_memory_of_a_thousand_idle_instruments() -> None:
     before = books.memory
     books.apply(random_stream(19, 1_000, {Kind.LEVEL: 1}, instruments=[7], venues=VENUES[:1]))
     assert books.memory - before < 100_000
+
+
+READINGS: dict[str, Callable[[Any], Any]] = {
+    "bbo": lambda book: book.bbo(),
+    "depth": lambda book: book.depth(5),
+    "mid": lambda book: book.mid(),
+    "spread": lambda book: book.spread(),
+    "spread_bps": lambda book: book.spread_bps(),
+    "microprice": lambda book: book.microprice(),
+    "imbalance": lambda book: book.imbalance(50),
+    "total": lambda book: book.total("bid"),
+    "walk": lambda book: book.walk("buy", 5),
+    "fill_price": lambda book: book.fill_price("sell", 5),
+    "impact_bps": lambda book: book.impact_bps("buy", 5),
+    "time_weighted_spread": lambda book: book.time_weighted_spread(),
+    "counts": lambda book: book.counts,
+    "memory": lambda book: book.memory,
+}
+
+
+@pytest.mark.parametrize("name", list(READINGS))
+def test_a_book_in_use_by_another_thread_refuses_to_be_read(name: str) -> None:
+    """Long arrays are applied without the GIL; nobody may look at the pages meanwhile."""
+    events = random_stream(20, 400_000, {Kind.LEVEL: 1}, "deep")
+    book, refused = Book(by="price"), False
+    for _ in range(20):
+        thread = threading.Thread(target=book.apply, args=(events,))
+        thread.start()
+        while thread.is_alive() and not refused:
+            try:
+                READINGS[name](book)
+            except RuntimeError:
+                refused = True
+        thread.join()
+        if refused:
+            break
+    assert refused
+    READINGS[name](book)
+
+
+def test_classes_that_are_not_made_by_themselves_refuse_to_be_read() -> None:
+    for nothing in (Readings.__new__(Readings), BookView.__new__(BookView)):
+        for read in READINGS.values():
+            with pytest.raises(TypeError):
+                read(nothing)
