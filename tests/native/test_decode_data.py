@@ -1,6 +1,7 @@
 """Recorded files and genuine packets give the counts that the data's own README states."""
 
 import gzip
+import json
 import lzma
 import tarfile
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from engine import EVENT, Book, Decoder, Kind
+from engine.core.events import Status
+from tests.reference import capture, iex, itch
 
 NO_LOSS = {"gaps": 0, "missing": 0, "duplicates": 0, "malformed": 0, "unknown_types": 0, "packets_ignored": 0}
 
@@ -87,6 +90,9 @@ def test_lobster_files(data, path, rows):
     assert np.all(np.diff(events["ts_event"]) >= 0)
 
 
+FOLDERS = ["Nasdaq.Equities.TotalView.Itch", "Iex/Deep.", "Iex/DeepPlus.", "Iex/Tops."]
+
+
 def genuine(data, folders):
     with tarfile.open(data("omi_packets/us_equity_feeds.tar.xz")) as archive:
         for member in archive:
@@ -95,9 +101,8 @@ def genuine(data, folders):
 
 
 def test_every_genuine_packet_of_our_formats_decodes(data):
-    folders = ["Nasdaq.Equities.TotalView.Itch", "Iex/Deep.", "Iex/DeepPlus.", "Iex/Tops."]
     seen = {}
-    for name, raw in genuine(data, folders):
+    for name, raw in genuine(data, FOLDERS):
         decoder = Decoder("pcap")
         events = decode(decoder, raw)
         counts = decoder.counts
@@ -113,6 +118,80 @@ def test_every_genuine_packet_of_our_formats_decodes(data):
     itch = {key.removeprefix("itch.") for key in seen if key.startswith("itch.")}
     assert itch == set("SHYLJAFECXDUPQI")
     assert {key.removeprefix("iex.") for key in seen if key.startswith("iex.")} == set("SDHIOPEQ85TBXAaMRL")
+
+
+def test_every_genuine_packet_equals_its_twin(data):
+    compared = 0
+    for name, raw in genuine(data, FOLDERS):
+        decoder = Decoder("pcap")
+        events = decode(decoder, raw)
+        sessions = iex.IexTwin(venue=8, provider=4)
+        packets = itch.ItchTwin(venue=1, provider=6)
+        for time, payload in capture.payloads(raw):
+            sessions.ts_recv = packets.ts_recv = time
+            if name.startswith("Iex"):
+                sessions.segment(payload, 0)
+            else:
+                packets.packet(payload, 0)
+        twin = sessions if name.startswith("Iex") else packets
+        np.testing.assert_array_equal(events, twin.array(), err_msg=name)
+        assert decoder.instruments.symbols == twin.symbols
+        assert len(decoder.take_side()) == len(twin.side)
+        compared += len(events) + len(twin.side)
+    assert compared > 600
+
+
+# what the segments and messages of protocols/samples/iex.jsonl say, read off their bytes by hand:
+# source file -> fields of the first event
+NANO = 10**9
+SAMPLES = {
+    "DEEPSegment": {
+        "kind": Kind.TRADE, "sequence": 25846, "ts_event": 0x14F3E2EDCEABC5A6, "price": 999_500 * 100_000,
+        "quantity": 471 * NANO, "order_id": 0x3BBB46, "conditions": 128 | 64 | 1 | 2,
+    },
+    "IEXOperationalHaltStatusMessage": {"kind": Kind.STATUS, "conditions": Status.OPERATIONAL_TRADING},
+    "IEXPriceLevelUpdateMessage": {
+        "kind": Kind.LEVEL, "side": 1, "flags": 1, "price": 0xF3EBC * 100_000, "quantity": 0x1537 * NANO, "order_id": 0,
+    },
+    "IEXSecurityEventMessage": {"kind": Kind.STATUS, "conditions": Status.OPENING_DONE},
+    "IEXSystemEventMessage": {"kind": Kind.STATUS, "conditions": Status.SYSTEM_START_HOURS, "instrument": 0xFFFFFFFF},
+    "IEXTradeReportMessage": {
+        "kind": Kind.TRADE, "price": 999_500 * 100_000, "quantity": 471 * NANO, "order_id": 0x3BBB46,
+        "conditions": 128 | 64 | 1 | 2,
+    },
+    "TOPS15Segment": {
+        "kind": Kind.QUOTE, "side": 1, "flags": 0, "conditions": 64, "price": 0, "quantity": 0, "sequence": 8446,
+    },
+    "TOPS16Segment": {
+        "kind": Kind.TRADE, "sequence": 34343, "price": 999_500 * 100_000, "quantity": 471 * NANO, "order_id": 0x3BBB46,
+    },
+}  # fmt: skip
+
+
+def test_recorded_iex_samples(data):
+    """Ten genuine segments and messages, field by field."""
+    seen = 0
+    for line in data("../protocols/samples/iex.jsonl").read_text().splitlines():
+        sample = json.loads(line)
+        raw = bytes.fromhex(sample["raw"])
+        if sample["kind"] != "iextp_segment":
+            raw = iex.segment([raw], 1)
+        decoder = Decoder("iex")
+        events = np.concatenate([decoder.receive_bytes(raw), decoder.close()])
+        twin = iex.IexTwin(venue=8, provider=4)
+        assert twin.stream(raw) == 0
+        np.testing.assert_array_equal(events, twin.array())
+        source = sample["src"].split()[-1].removesuffix(".dump")
+        for name, value in SAMPLES.get(source, {}).items():
+            assert events[0][name] == value, (source, name)
+        if source == "IEXSecurityDirectoryMessage":
+            (message,) = decoder.take_side()
+            assert (message.symbol, message.round_lot, message.test, message.luld_tier) == ("ZEXIT", 100, True, 1)
+            assert str(message.previous_close) == "10.0000"
+        if source == "BigTopsSegment":
+            assert len(events) + len(decoder.take_side()) - messages(decoder).get("Q", 0) == 52
+        seen += 1
+    assert seen == 10
 
 
 def test_packets_of_other_feeds_are_passed_over(data):

@@ -52,3 +52,21 @@ def enhanced(ticks: int, frame: bytes, order: str = "<", number: int = 0) -> byt
 def next_generation(frames: list[tuple[int, bytes]], order: str = "<") -> bytes:
     """A pcapng file with nanosecond stamps."""
     return section(order) + interface(order) + b"".join(enhanced(time, frame, order) for time, frame in frames)
+
+
+def payloads(data: bytes) -> list[tuple[int, bytes]]:
+    """(ns since epoch, UDP payload) of every packet of a little-endian classic capture."""
+    (magic,) = struct.unpack_from("<I", data)
+    unit = {number: 1_000 if name == "us" else 1 for name, number in MAGIC.items()}[magic]
+    out, at = [], 24
+    while at < len(data):
+        seconds, fraction, captured, _ = struct.unpack_from("<IIII", data, at)
+        frame = data[at + 16 : at + 16 + captured]
+        ip = 14
+        while frame[ip - 2 : ip] == b"\x81\x00":
+            ip += 4
+        udp = ip + (frame[ip] & 15) * 4
+        (length,) = struct.unpack_from(">H", frame, udp + 4)
+        out.append((seconds * 10**9 + fraction * unit, frame[udp + 8 : udp + length]))
+        at += 16 + captured
+    return out
