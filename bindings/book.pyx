@@ -241,6 +241,20 @@ cdef class Readings:
         KERNELS.depth(self.grid, n, <DepthRow*>np.PyArray_DATA(<np.ndarray>out))
         return out
 
+    @property
+    def crossed(self):
+        """Whether the best bid stands above the best ask."""
+        self.free()
+        cdef Tops tops = read_tops(self.grid)
+        return tops.bid > tops.ask
+
+    @property
+    def locked(self):
+        """Whether the best bid equals the best ask."""
+        self.free()
+        cdef Tops tops = read_tops(self.grid)
+        return tops.bid == tops.ask
+
     def mid(self):
         """(bid + ask) / 2; nan unless both sides stand."""
         self.free()
@@ -446,20 +460,6 @@ cdef class MergedReadings(Readings):
         """Names of the venues marked stale."""
         self.free()
         return frozenset(name for row, name in enumerate(self.names()) if not self.grid.live >> row & 1)
-
-    @property
-    def crossed(self):
-        """Whether the best bid stands above the best ask."""
-        self.free()
-        cdef Tops tops = read_tops(self.grid)
-        return tops.bid > tops.ask
-
-    @property
-    def locked(self):
-        """Whether the best bid equals the best ask."""
-        self.free()
-        cdef Tops tops = read_tops(self.grid)
-        return tops.bid == tops.ask
 
     def venues(self, Py_ssize_t n):
         """Who stands at the best ``n`` levels.
