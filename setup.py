@@ -162,7 +162,12 @@ def extensions() -> list[Extension]:
             batch.append(Extension(name, [source], language="c++"))
     made = (ROOT / "build" / "bindings").glob("*.cpp")
     outdated = any(path.stat().st_mtime < Path(__file__).stat().st_mtime for path in made)
-    return [*cythonize(cython, build_dir="build", compiler_directives=CYTHON, force=outdated), *batch]
+    return [
+        *cythonize(
+            cython, build_dir="build", include_path=[str(ROOT / "bindings")], compiler_directives=CYTHON, force=outdated
+        ),
+        *batch,
+    ]
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels, "sdist": SourceDistribution})

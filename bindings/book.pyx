@@ -16,92 +16,16 @@ from libcpp.string cimport string
 
 cimport numpy as np
 
+from native_book cimport *
+
+from operator import index as _index
+
 import numpy as _numpy
 
 from engine.core.events import DEPTH as _DEPTH, EVENT as _EVENT, Quote as _Quote, Walk as _Walk
 from engine.core.units import to_nanos as _to_nanos
 
 np.import_array()
-
-cdef extern from "target.hpp" namespace "tf":
-    string target_from_environment()
-
-cdef extern from "numpy_fast.hpp" namespace "tf":
-    object fresh_array(PyObject* descr, Py_ssize_t n, size_t item)
-    object fresh_tuple(object type, Py_ssize_t n)
-
-cdef extern from "Python.h":
-    void PyTuple_SET_ITEM(object t, Py_ssize_t i, object o)
-
-cdef extern from "event.hpp" namespace "tf":
-    cdef struct Event:
-        pass
-
-cdef extern from "book/book.hpp" namespace "tf":
-    cdef enum class Form(uint8_t):
-        LEVELS
-        VENUES
-        QUEUES
-
-    cdef uint32_t COUNTS
-    cdef struct Grid:
-        int64_t ts_event
-        int64_t ts_recv
-        uint64_t* counts
-        uint32_t rows
-        Form form
-        uint64_t live
-
-    cdef struct DepthRow:
-        pass
-
-    cdef struct BookSet:
-        Grid** grids
-        uint32_t capacity
-        uint32_t venue_count
-        uint16_t* venue
-        uint64_t* counts
-
-    cdef struct BookKernels:
-        cbool (*apply)(Grid*, const Event*, size_t, const uint8_t*) nogil
-        size_t (*apply_set)(BookSet*, const Event*, size_t, uint32_t*) nogil
-        cbool (*set)(Grid*, int, int64_t, int64_t) nogil
-        void (*depth)(const Grid*, size_t, DepthRow*) nogil
-
-    cdef struct WalkResult:
-        double price
-        double worst
-        int64_t quantity
-        int64_t remaining
-
-    cdef struct Tops:
-        double bid
-        double bid_quantity
-        double ask
-        double ask_quantity
-
-    const BookKernels& book_kernels()
-    BookSet* set_create(Form, uint32_t)
-    void set_destroy(BookSet*)
-    Grid* set_open(BookSet*, uint32_t)
-    const char* count_name(uint32_t)
-    Tops read_tops(const Grid*)
-    double read_mid(const Grid*)
-    double read_spread(const Grid*)
-    double read_imbalance(const Grid*, size_t)
-    double read_total(const Grid*, int, size_t)
-    WalkResult read_walk(const Grid*, int, int64_t)
-    double read_time_weighted_spread(const Grid*)
-    cbool read_queue_position(const Grid*, uint64_t, uint64_t*, int64_t*)
-    void read_rows(const Grid*, int, size_t, double*)
-    void read_row_depth(const Grid*, uint32_t, size_t, DepthRow*)
-
-cdef extern from "book/pages.hpp" namespace "tf":
-    Grid* grid_create(Form, uint32_t, uint32_t, uint32_t)
-    void grid_destroy(Grid*)
-    void grid_clear(Grid*)
-    size_t grid_memory(const Grid*)
-    void row_set_live(Grid*, uint32_t, cbool)
 
 cdef string _error = target_from_environment()
 if not _error.empty():
@@ -113,7 +37,12 @@ cdef object DEPTH_TYPE = _DEPTH
 cdef object QUOTE = _Quote
 cdef object WALK = _Walk
 cdef object to_nanos = _to_nanos
+cdef object index = _index
 cdef size_t BIG = 4096  # events from which on the GIL is given away
+
+
+cdef inline size_t address(np.ndarray array):
+    return <size_t>np.PyArray_DATA(array)
 
 
 cdef np.ndarray checked_events(object events):
@@ -124,12 +53,13 @@ cdef np.ndarray checked_events(object events):
         raise TypeError(f"events has dtype {events.dtype}; expected engine.EVENT")
     if events.ndim != 1:
         raise ValueError(f"events has {events.ndim} dimensions; expected 1")
-    return _numpy.ascontiguousarray(events)
+    events = _numpy.ascontiguousarray(events)
+    return events.copy() if address(events) & 7 else events
 
 
 cdef inline np.ndarray as_events(object events):
     if type(events) is np.ndarray and (<np.ndarray>events).descr is EVENT_TYPE:
-        if (<np.ndarray>events).ndim == 1 and np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>events):
+        if (<np.ndarray>events).ndim == 1 and np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>events) and not address(events) & 7:
             return <np.ndarray>events
     return checked_events(events)
 
@@ -146,7 +76,14 @@ cdef inline int book_side(object side) except -1:
         return 0
     elif side == "ask" or side == "sell":
         return 1
+    elif isinstance(side, _numpy.integer):
+        return book_side(int(side))
     raise ValueError(f"side is {side!r}; expected 'bid' or 'ask' ('buy', 'sell', engine.Side)")
+
+
+cdef inline int64_t whole(object number) except? -1:
+    """An integer as it is; anything that is none raises TypeError and is never cut."""
+    return number if PyLong_Check(number) else index(number)
 
 
 cdef int taken_side(object side) except -1:
@@ -236,7 +173,7 @@ cdef class Readings:
             out = fresh_array(<PyObject*>DEPTH_TYPE, n, 48)
         elif (type(out) is not np.ndarray or (<np.ndarray>out).descr is not DEPTH_TYPE
               or not np.PyArray_ISCARRAY(<np.ndarray>out) or (<np.ndarray>out).ndim != 1
-              or np.PyArray_DIM(<np.ndarray>out, 0) < n):
+              or np.PyArray_DIM(<np.ndarray>out, 0) < n or address(out) & 7):
             out = checked_out(out, n)
         KERNELS.depth(self.grid, n, <DepthRow*>np.PyArray_DATA(<np.ndarray>out))
         return out
@@ -282,14 +219,14 @@ cdef class Readings:
     def imbalance(self, levels=1):
         """(B - A) / (B + A) over the best ``levels`` of each side, B and A being quantities (Cartea et al. 2015)."""
         self.free()
-        if levels < 1:
+        if index(levels) < 1:
             raise ValueError(f"levels is {levels!r}; expected at least 1")
         return read_imbalance(self.grid, levels)
 
     def total(self, side, levels=None):
         """Quantity of the best ``levels`` of a side, or of all of them."""
         self.free()
-        if levels is not None and levels < 1:
+        if levels is not None and index(levels) < 1:
             raise ValueError(f"levels is {levels!r}; expected at least 1 or None")
         return read_total(self.grid, book_side(side), 0 if levels is None else levels)
 
@@ -349,8 +286,8 @@ cdef np.ndarray checked_out(object out, Py_ssize_t n):
         raise TypeError("out must be a numpy.ndarray of engine.core.events.DEPTH")
     if out.ndim != 1 or len(out) < n:
         raise ValueError(f"out has shape {out.shape}; expected room for {n} rows")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out must be contiguous and writeable")
+    if not out.flags.c_contiguous or not out.flags.writeable or address(out) & 7:
+        raise ValueError("out must be contiguous, aligned and writeable")
     return out
 
 
@@ -370,7 +307,7 @@ cdef class Book(Readings):
     def __cinit__(self, by="price", *, levels=None):
         if by not in ("price", "order"):
             raise ValueError(f"by is {by!r}; expected 'price' or 'order'")
-        if levels is not None and levels < 1:
+        if levels is not None and index(levels) < 1:
             raise ValueError(f"levels is {levels!r}; expected at least 1 or None")
         self.by = by
         self.grid = grid_create(Form.QUEUES if by == "order" else Form.LEVELS, 0, 0 if levels is None else levels, 0)
@@ -402,7 +339,7 @@ cdef class Book(Readings):
         return changed
 
     @binding(False)  # a plain method: 10 ns less a call
-    def set(self, side, int64_t price, int64_t quantity, /):
+    def set(self, side, price, quantity, /):
         """Sets one level: counts of 1e-9, quantity 0 removes it. Whether the top changed. By price only.
 
         As a LEVEL event without stamps; a negative quantity is counted, not applied.
@@ -411,7 +348,7 @@ cdef class Book(Readings):
             self.free()
             raise TypeError("set is for books by price")
         cdef int at = book_side(side)
-        return KERNELS.set(self.grid, at, price, quantity)
+        return KERNELS.set(self.grid, at, whole(price), whole(quantity))
 
     def clear(self):
         """Empties the book; ``counts`` stay."""
@@ -513,6 +450,8 @@ cdef class ConsolidatedBook(MergedReadings):
 
     def __cinit__(self, venues):
         from engine.core.venues import venue_id
+        if isinstance(venues, str):
+            raise TypeError(f"venues is {venues!r}; expected a list of names")
         self._names = tuple(venues)
         if not 1 <= len(self._names) <= 64 or len(set(self._names)) != len(self._names):
             raise ValueError(f"venues is {venues!r}; expected 1 to 64 different names")

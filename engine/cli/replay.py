@@ -86,6 +86,8 @@ def lobster(
     """
     if verify and orderbook is None:
         raise click.UsageError("--verify needs --orderbook")
+    if lenient and orderbook is not None:
+        raise click.UsageError("--lenient leaves lines out, so rows would no longer stand beside their messages")
     source = replay(file, "lobster", symbol=symbol, date=date, lenient=lenient)
     run = _Run(source, tape)
     rows: RowReport | None = None
@@ -100,7 +102,7 @@ def lobster(
     if as_json:
         write_json(document)
     else:
-        show(*run.tables(), *([figures("Rows", _row_figures(rows))] if rows is not None else []))
+        show(*run.tables(tops=False), *([figures("Rows", _row_figures(rows))] if rows is not None else []))
     if verify and rows is not None and rows.matched < rows.compared:
         click.echo(f"engine: {rows.compared - rows.matched} rows differ, first row {rows.first_mismatch}", err=True)
         raise SystemExit(1)
@@ -217,8 +219,8 @@ class _Run:
             "tape": self.tape,
         }
 
-    def tables(self) -> list[Table]:
-        """Everything for people."""
+    def tables(self, *, tops: bool = True) -> list[Table]:
+        """Everything for people; without the tops of books that started empty in the middle of a day."""
         document = self.document()
         names = ("messages_total", "events", "symbols", "gaps", "unknown_orders", "malformed")
         summary = {name: document[name] for name in names}
@@ -231,7 +233,7 @@ class _Run:
         odd = {name: count for name, count in document["book"].items() if count}
         if odd:
             tables.append(figures("Not applied as they stand, or worth a look", odd))
-        if self.books is not None and len(self.source.instruments):
+        if tops and self.books is not None and len(self.source.instruments):
             tables.append(self._tops(self.books))
         return tables
 

@@ -64,6 +64,35 @@ def test_arguments_are_named_in_errors():
         engine.ConsolidatedBook(["XNAS"]).mark_stale("ARCX")
 
 
+def test_numbers_that_are_not_whole_are_refused_and_never_cut():
+    book = engine.Book()
+    for call in (
+        lambda: book.set("bid", 100.25, 5),
+        lambda: book.set("bid", 100, 5.0),
+        lambda: book.imbalance(1.5),
+        lambda: book.total("bid", 2.5),
+        lambda: engine.Book(levels=2.5),
+        lambda: engine.ConsolidatedBook("XNAS"),
+    ):
+        with pytest.raises(TypeError):
+            call()
+    assert book.set(np.uint8(engine.Side.BID), np.int64(10**9), np.int64(10**9))
+    assert book.bbo().bid == 1.0
+
+
+def test_arrays_at_odd_addresses_are_copied_or_refused():
+    events = levels()
+    raw = np.empty(events.nbytes + 1, np.uint8)
+    shifted = raw[1:].view(engine.EVENT)
+    shifted[:] = events
+    book, other = engine.Book(), engine.Book()
+    book.apply(shifted)
+    other.apply(events)
+    assert book.bbo() == other.bbo()
+    with pytest.raises(ValueError, match="aligned"):
+        book.depth(2, np.zeros(2 * DEPTH.itemsize + 1, np.uint8)[1:].view(DEPTH))
+
+
 def test_depth_fills_out_and_refuses_what_does_not_fit():
     book = engine.Book()
     book.apply(levels())
