@@ -569,8 +569,9 @@ cdef class Books:
         cdef np.ndarray array = as_events(events)
         cdef size_t n = np.PyArray_DIM(array, 0)
         cdef const Event* first = <const Event*>np.PyArray_DATA(array)
-        if n > <size_t>np.PyArray_DIM(self.changed, 0):
-            self.changed = _numpy.empty(n, _numpy.uint32)
+        cdef size_t most = n + self.books.used  # a CLEAR without an instrument may change every book
+        if most > <size_t>np.PyArray_DIM(self.changed, 0):
+            self.changed = _numpy.empty(2 * most, _numpy.uint32)
         cdef uint32_t* changed = <uint32_t*>np.PyArray_DATA(self.changed)
         cdef size_t count
         if n < BIG:

@@ -41,6 +41,7 @@ cdef extern from "book/book.hpp" namespace "tf":
         Grid** grids
         uint32_t capacity
         uint32_t venue_count
+        uint32_t used
         uint16_t* venue
         uint64_t* counts
 

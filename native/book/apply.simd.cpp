@@ -394,16 +394,54 @@ static inline void look_ahead(const BookSet& set, const Event* next) {
     }
 }
 
+struct Changed {
+    uint32_t* ids;
+    size_t count;
+};
+
+// Applies an event to one book of a set; its id is told once a batch if its top changed.
 template <Form form>
-static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* changed) {
+static inline void deliver(const BookSet& set, Grid& grid, uint32_t id, const Event& event, uint32_t row,
+                           Changed& changed) {
+    if (grid.started == 0) [[unlikely]] {
+        start(grid, event);
+    }
+    const bool top = complete(grid, event.flags, row, apply_one<form>(grid, event, row));
+    grid.ts_event = event.ts_event;
+    grid.ts_recv = event.ts_recv;
+    if (top && grid.batch != set.batch) {
+        grid.batch = set.batch;
+        changed.ids[changed.count++] = id;
+    }
+}
+
+// CLEAR without an instrument: the venue begins anew, so every book loses what stands there.
+template <Form form>
+TF_COLD static void clear_everywhere(BookSet& set, const Event& event, Changed& changed) {
+    const uint32_t row = form == Form::VENUES ? set.row[event.venue] - 1u : 0;
+    if (row == UINT32_MAX) return;
+    for (uint32_t id = 0; id < set.capacity; ++id) {
+        Grid* grid = set.grids[id];
+        if (grid == nullptr) continue;
+        if (form == Form::VENUES && row >= grid->rows) grid_grow_rows(grid, row + 1);
+        deliver<form>(set, *grid, id, event, row, changed);
+    }
+}
+
+template <Form form>
+static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* ids) {
     const bool many = set.used > MANY_BOOKS;
-    size_t count = 0;
+    Changed changed = {ids, 0};
     ++set.batch;
     for (size_t i = 0; i < n; ++i) {
         if (many && i + BOOK_AHEAD < n) look_ahead<form>(set, events + i);
         const Event& event = events[i];
         Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
         if (grid == nullptr) [[unlikely]] {
+            if (event.instrument == NO_INSTRUMENT && event.kind == Kind::CLEAR) {
+                clear_everywhere<form>(set, event, changed);
+                continue;
+            }
             if (event.instrument >= MOST_INSTRUMENTS) {
                 ++set.counts[event.instrument == NO_INSTRUMENT ? COUNT_OTHER : COUNT_UNKNOWN_INSTRUMENT];
                 continue;
@@ -422,18 +460,9 @@ static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* 
                 if (row >= grid->rows) grid_grow_rows(grid, row + 1);
             }
         }
-        if (grid->started == 0) [[unlikely]] {
-            start(*grid, event);
-        }
-        const bool top = complete(*grid, event.flags, row, apply_one<form>(*grid, event, row));
-        grid->ts_event = event.ts_event;
-        grid->ts_recv = event.ts_recv;
-        if (top && grid->batch != set.batch) {
-            grid->batch = set.batch;
-            changed[count++] = event.instrument;
-        }
+        deliver<form>(set, *grid, event.instrument, event, row, changed);
     }
-    return count;
+    return changed.count;
 }
 
 static size_t apply_set(BookSet* set, const Event* events, size_t n, uint32_t* changed) {

@@ -31,7 +31,7 @@ struct BookSet {
 struct BookKernels {
     // Applies n events; whether the top changed, as far as atomic events have ended. VENUES: `row` maps venue ids.
     bool (*apply)(Grid* grid, const Event* events, size_t n, const uint8_t* row);
-    // Applies n events; ids of the books whose top changed go to `changed` (room for n); their number.
+    // Applies n events; ids of the books whose top changed go to `changed` (room for every book); their number.
     size_t (*apply_set)(BookSet* set, const Event* events, size_t n, uint32_t* changed);
     // One level of a LEVELS book; price and quantity in counts of 1e-9.
     bool (*set)(Grid* grid, int side, int64_t price, int64_t quantity);

@@ -287,6 +287,21 @@ bool iex_broken(Context& context, const uint8_t* at, uint64_t block, uint64_t co
                   static_cast<int64_t>(block), static_cast<int64_t>(count));
 }
 
+// The venue numbers from the start again: what stood in its books is no more.
+static Event* clear_venue(const Context& context, int64_t time, uint64_t sequence, Event* out) {
+    Event event{};
+    event.ts_event = time;
+    event.ts_recv = context.ts_recv;
+    event.sequence = sequence;
+    event.instrument = NO_INSTRUMENT;
+    event.venue = static_cast<uint16_t>(context.iex_origin >> 32);
+    event.provider = static_cast<uint8_t>(context.iex_origin >> 48);
+    event.kind = Kind::CLEAR;
+    event.flags = LAST;
+    *out = event;
+    return out + 1;
+}
+
 bool iex_looks_like(const uint8_t* data) {
     const uint16_t protocol = little16(data + 2);
     return data[0] == 1 && data[1] == 0 && protocol >= IEX_PROTOCOL_FIRST && protocol <= IEX_PROTOCOL_LAST;
@@ -295,13 +310,15 @@ bool iex_looks_like(const uint8_t* data) {
 Step iex_segment(Context& context, const uint8_t* data, size_t size, Event* out, Event* end) {
     const uint64_t count = little16(data + 14);
     const uint64_t sequence = little64(data + 24);
-    if (static_cast<uint64_t>(end - out) < count * 2) return Step{0, out, Outcome::FULL};
+    if (static_cast<uint64_t>(end - out) < count * 2 + 1) return Step{0, out, Outcome::FULL};
     ++context.counts.segments;
     context.counts.heartbeats += count == 0;
     const LineKey key{little64(data + 4), static_cast<uint64_t>(Protocol::IEX) << 32 | little16(data + 2)};
     const bool at_start = little64(data + 16) == 0;  // stream offset
     const int64_t time = static_cast<int64_t>(little64(data + 32));
+    const uint64_t restarts = context.counts.restarts;
     const uint64_t seen = context.lines->arrive(context.counts, key, sequence, count, time, at_start);
+    if (context.counts.restarts != restarts) out = clear_venue(context, time, sequence, out);
     const Step step = iex_kernel().messages(context, data + IEX_HEADER, size - IEX_HEADER, count, seen, sequence, out);
     return Step{size, step.out, step.outcome};
 }

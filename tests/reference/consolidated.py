@@ -5,6 +5,7 @@ Open points settled here:
 * An event of an unknown venue or instrument is not this book's: it is counted and moves no time and ends nothing.
 * A level's total is held to int64 over all venues, stale ones too: else one could not come back live.
 * ``mark_stale`` and ``mark_live`` are no events: they count nothing, and a later ``apply`` does not tell of them.
+* In ``Books`` a CLEAR without an instrument empties the venue's side of every book there is.
 * In ``Books`` the first event of any kind gives a venue its column, the same one for all instruments.
 """
 
@@ -143,7 +144,10 @@ class Books:
         """Distinct instruments whose top changed, in the order of their first report."""
         told: dict[int, None] = {}
         for event in records(events):
-            if event.instrument == NO_INSTRUMENT:
+            if event.instrument == NO_INSTRUMENT and event.kind == Kind.CLEAR:
+                if self.by == "order" or event.venue in self.venues:
+                    told |= {id: None for id in sorted(self.books) if self.book(id).step(event)}
+            elif event.instrument == NO_INSTRUMENT:
                 self.own["other"] += 1
             elif event.instrument >= self.known:
                 self.own["unknown_instrument"] += 1

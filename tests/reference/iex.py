@@ -103,7 +103,10 @@ class IexTwin(Twin):
         _, _, protocol, channel, session, _, count, offset, first, sent = struct.unpack_from(HEADER, data)
         self.counts["segments"] += 1
         self.counts["heartbeats"] += count == 0
+        restarts = self.counts["restarts"]
         seen = self.lines.arrive((protocol, channel, session), first, count, sent, offset == 0)
+        if self.counts["restarts"] != restarts:  # what stood in the venue's books is no more
+            self.emit(Kind.CLEAR, ts_event=sent, sequence=first, instrument=NO_INSTRUMENT)
         place = 40
         for index in range(count):
             length = struct.unpack_from("<H", data, place)[0] if len(data) - place >= 3 else 0
