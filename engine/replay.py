@@ -318,6 +318,7 @@ class _Capture:
         self.size = self.file.size
         self.instruments = Instruments() if instruments is None else instruments
         head = self.file.head()
+        self._stated = wanted
         self.format: Format = wanted or _guess(self.path, head)
         facts = file_facts(path) if self.format == "lobster" else {}
         self._decoder = {"lobster": "lobster", "itch": "itch", "iex": "iex"}[self.format]
@@ -327,7 +328,9 @@ class _Capture:
         if self.format == "lobster":
             self._options["symbol"] = symbol or facts.get("symbol")
             if self._options["symbol"] is None:
-                raise ConfigError(f"{self.path}: the name does not tell the symbol of this LOBSTER file; give symbol")
+                raise ConfigError(
+                    f"{self.path}: the name does not tell the symbol of this LOBSTER file; give symbol (--symbol)"
+                )
         elif symbol is not None:
             raise ConfigError(f"symbol is {symbol!r}; {self.format} files name their own")
         self._new_decoder()  # wrong options are told now
@@ -345,6 +348,7 @@ class _Capture:
             try:
                 for piece in self.file.pieces():
                     events = decoder.receive_bytes(piece)
+                    self._check_protocol(decoder)
                     yield self.file.position, TapeBatch(events, side=self._side(decoder))
             except StorageError:
                 if not self._options["lenient"]:
@@ -356,6 +360,14 @@ class _Capture:
         finally:
             counts |= decoder.counts
             counts["malformed"] += damaged
+
+    def _check_protocol(self, decoder: Decoder) -> None:
+        """A capture tells its protocol packet by packet: what was asked for must be what is there."""
+        other = {"itch": "iex", "iex": "itch"}.get(self._stated or "")
+        if self._decoder == "pcap" and other is not None:
+            found = sum(count for name, count in decoder.counts.items() if name.startswith(f"{other}."))
+            if found:
+                raise ProtocolError(f"the capture holds {other} messages; expected {self._stated}")
 
     def _side(self, decoder: Decoder) -> list[Mapping[str, Any]]:
         records = decoder.take_side_records()

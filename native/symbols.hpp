@@ -52,9 +52,9 @@ class SymbolTable {
 class SymbolCache {
   public:
     struct Slot {
-        uint64_t key;  // 0 is empty: no symbol is eight zero bytes
-        uint32_t id;
-        uint32_t unused;
+        uint64_t key = 0;         // 0 is empty
+        uint32_t id = NO_SYMBOL;  // an empty slot has none: eight zero bytes are nobody's symbol
+        uint32_t unused = 0;
     };
 
     explicit SymbolCache(SymbolTable& table);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +52,8 @@ def command(seed: int, seconds: float, speed: float | None, as_json: bool) -> No
     \b
     Example: engine demo --seed 42 --seconds 30 --speed 2
     """
+    if not math.isfinite(seconds) or not math.isfinite(speed or 0.0):
+        raise click.UsageError(f"--seconds is {seconds}, --speed is {speed}; expected finite numbers")
     live = sys.stdout.isatty() and not as_json
     run = Demo(seed, seconds, (1.0 if live else 0.0) if speed is None else speed)
     with contextlib.suppress(KeyboardInterrupt):

@@ -141,7 +141,10 @@ def midnight_ns(day: date | str | None, time_zone: str = NEW_YORK) -> int:
     if day is None:
         return 0
     if isinstance(day, str):
-        day = date.fromisoformat(day)
+        try:
+            day = datetime.strptime(day, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+        except ValueError:
+            raise ValueError(f"date is {day!r}; expected YYYY-MM-DD") from None
     start = datetime.combine(day, time(), _zone(time_zone))
     return int(start.timestamp()) * 1_000_000_000
 

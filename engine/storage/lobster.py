@@ -214,7 +214,7 @@ def replay_rows(
 
     Raises:
         ConfigError: the depth is not in the file, or nothing to take levels from.
-        ProtocolError: the orderbook file is malformed, or has fewer rows than there are messages.
+        ProtocolError: the orderbook file is malformed, or has not one row for each message.
     """
     truth = RowFile(orderbook) if orderbook is not None else None
     if take and truth is None:
@@ -241,6 +241,8 @@ def replay_rows(
                 _advance(replay, report, events, truth, take, rows)
                 if rows is not None:
                     writer.write(rows)
+    if truth is not None and len(truth.take(1)):
+        raise ProtocolError(f"{truth.path}: goes on after {report.rows} rows; expected one for each message")
     for name, value in (("taken_from_file", "taken"), ("unknown_levels", "unknown_levels"), ("clamped", "clamped")):
         setattr(report, name, replay.counts[value])
     return report

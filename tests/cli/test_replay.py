@@ -157,3 +157,17 @@ def test_the_installed_command_prints_json_on_stdout_alone(pair: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=pair)
     assert json.loads(done.stdout)["events"] == 4
     assert done.stderr == ""
+
+
+def test_rows_left_over_in_the_orderbook_file_are_told(pair: Path) -> None:
+    text = (pair / "orderbook.csv").read_text()
+    (pair / "longer.csv").write_text(text + text.splitlines()[-1] + "\n")
+    found = run("replay", "lobster", pair / MESSAGES, "--orderbook", pair / "longer.csv", "--verify")
+    assert found.exit_code == 2
+    assert "goes on after 4 rows" in found.stderr
+
+
+def test_lenient_goes_without_an_orderbook_file(pair: Path) -> None:
+    found = run("replay", "lobster", pair / MESSAGES, "--orderbook", pair / "orderbook.csv", "--lenient")
+    assert found.exit_code == 2
+    assert "--lenient" in found.stderr

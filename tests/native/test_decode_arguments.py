@@ -169,7 +169,7 @@ def test_binary_errors(data, form, match):
         (("lobster",), {}, "symbol is None"),
         (("itch",), {"symbol": "AAPL"}, "none for other formats"),
         (("lobster",), {"symbol": "A B"}, "without blanks"),
-        (("itch",), {"date": "yesterday"}, "isoformat"),
+        (("itch",), {"date": "yesterday"}, "expected YYYY-MM-DD"),
         (("itch",), {"venue": "x"}, "venue is"),
         (("itch",), {"provider": "nobody"}, "provider is"),
     ],
@@ -207,3 +207,12 @@ def test_counts_hold_what_occurred():
     decoder = Decoder("itch")
     decoder.receive_bytes(ADD + itch.struct.pack(">Hc", 1, b"z"))
     assert (decoder.counts["itch.A"], decoder.counts["unknown_types"], decoder.counts["bytes"]) == (1, 1, 41)
+
+
+def test_a_symbol_of_zero_bytes_is_nobodys() -> None:
+    message = struct.pack("<cBq8sIq", b"8", 1, 10**18, b"\0" * 8, 100, 10_000)
+    with pytest.raises(ProtocolError, match="symbol"):
+        Decoder("iex").receive_bytes(iex.segment([message], 1))
+    lenient = Decoder("iex", lenient=True)
+    assert len(lenient.receive_bytes(iex.segment([message], 1))) == 0
+    assert lenient.counts["malformed"] == 1
