@@ -306,8 +306,7 @@ cdef class Decoder:
         """The same as a structured array of ``engine.core.side.SIDE``: the messages as they came, to be stored."""
         from engine.core.side import SIDE
 
-        if self.busy:
-            raise RuntimeError("the decoder is at work in another thread")
+        self._check_free()
         cdef vector[SideRecord]* side = &self.native.side()
         records = array_copy(SIDE, side.data(), side.size(), sizeof(SideRecord))
         side.clear()
@@ -319,6 +318,7 @@ cdef class Decoder:
         occurred; and bytes, events, packets, packets_ignored, segments, heartbeats, session_ends, gaps, restarts, missing,
         duplicates, malformed, unknown_types, unknown_locates, side_dropped.
         """
+        self._check_made()
         cdef const Counts* counts = &self.native.counts()
         cdef int i
         result = {}
@@ -348,9 +348,19 @@ cdef class Decoder:
         result["side_dropped"] = counts.side_dropped
         return result
 
-    cdef int _check_open(self) except -1:
+    cdef int _check_made(self) except -1:
+        if self.native == NULL:
+            raise TypeError("the decoder was not made: call Decoder.__init__")
+        return 0
+
+    cdef int _check_free(self) except -1:
+        self._check_made()
         if self.busy:
             raise RuntimeError("the decoder is at work in another thread")
+        return 0
+
+    cdef int _check_open(self) except -1:
+        self._check_free()
         if self.error is not None:
             raise self.error
         if self.closed:

@@ -49,8 +49,8 @@ _CAPTURES: Final = (
     b"\x0a\x0d\x0d\x0a",
 )
 _TAPE: Final = b"\xff\xff\xff\xff"
-_BY_ORDER: Final = (Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.REPLACE, Kind.EXECUTE)
-_BY_PRICE: Final = (Kind.CLEAR, Kind.LEVEL, Kind.QUOTE)
+_BY_ORDER: Final = frozenset({Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.REPLACE, Kind.EXECUTE})
+_BY_PRICE: Final = frozenset({Kind.LEVEL, Kind.QUOTE})
 SAMPLES: Final = 10_000_000  #: rows ``Tape.sample`` makes at most
 
 
@@ -432,6 +432,12 @@ def _side_value(row: Mapping[str, Any]) -> SideMessage:
     return kind(**values)
 
 
+def book_form(events: NDArray[np.void]) -> Literal["order", "price"] | None:
+    """Of which form the books of these events are; None while nothing tells."""
+    kinds = set(np.unique(events["kind"]).tolist())
+    return "order" if kinds & _BY_ORDER else "price" if kinds & _BY_PRICE else None
+
+
 def _positive(value: Duration, name: str) -> int:
     if (count := duration_ns(value, name)) == 0:
         raise ValueError(f"{name} is {value!r}; expected a positive duration")
@@ -448,8 +454,8 @@ def _table(columns: Mapping[str, NDArray[Any]]) -> pa.Table:
 
 
 def _sampled(events: NDArray[np.void], instruments: Instruments, symbol: str, step: int, levels: int) -> pa.Table:
-    moving = events[np.isin(events["kind"], (*_BY_ORDER, *_BY_PRICE))]
-    by: Literal["order", "price"] = "order" if len(moving) and moving["kind"][0] in _BY_ORDER else "price"
+    moving = events[np.isin(events["kind"], (*_BY_ORDER, *_BY_PRICE, Kind.CLEAR))]
+    by = book_form(moving) or "price"
     times = np.maximum.accumulate(moving["ts_event"])  # a late stamp does not bring back the past
     first, last = (-(-int(times[0]) // step), int(times[-1]) // step) if len(times) else (0, -1)
     count = max(0, last - first + 1)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from engine._native.book import Books
 from engine.cli.output import bar, figures, show, write_json
 from engine.core.clock import elapsed_ns
-from engine.core.events import Kind
 from engine.core.units import NANOS
-from engine.replay import Tape, replay
+from engine.replay import Tape, book_form, replay
 from engine.storage.lobster import RowReport, replay_rows
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_BY_ORDER: Final = frozenset({Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.REPLACE, Kind.EXECUTE})
-_BY_PRICE: Final = frozenset({Kind.LEVEL, Kind.QUOTE, Kind.NBBO})
 _SYMBOLS_SHOWN: Final = 20
 
 
@@ -184,8 +181,7 @@ class _Run:
 
     def _new_books(self, batch: NDArray[np.void]) -> Books | None:
         """Books of the kind the events are for; None while nothing tells."""
-        kinds = set(batch["kind"].tolist())
-        by: Literal["order", "price"] | None = "order" if kinds & _BY_ORDER else "price" if kinds & _BY_PRICE else None
+        by = book_form(batch)
         return None if by is None else Books(self.source.known_instruments, by=by)
 
     def document(self) -> dict[str, Any]:

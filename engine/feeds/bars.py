@@ -2,7 +2,8 @@
 
 The rule: prints are TRADE and EXECUTE events, in the order they came, put into intervals by ``ts_event``. Open and
 close are the first and last print without NO_LAST; high and low are over prints without NO_HIGH_LOW, and open and
-close; volume sums prints without NO_VOLUME. A TRADE_BREAK takes back the latest TRADE before it with the same id. An
+close; volume sums prints without NO_VOLUME. Executions of orders older than the file, whose price nobody told, count
+in the volume only. A TRADE_BREAK takes back the latest TRADE before it with the same id. An
 interval without a print that may set the last price has no bar.
 """
 
@@ -35,6 +36,8 @@ def prints_of(batches: Iterable[NDArray[np.void]], instrument: int) -> NDArray[n
     events = np.concatenate(parts) if parts else np.empty(0, EVENT)
     prints = np.isin(events["kind"], (Kind.EXECUTE, Kind.TRADE))
     _price_executions(events)
+    unpriced = (events["kind"] == Kind.EXECUTE) & (events["price"] == 0)
+    events["conditions"][unpriced] |= np.uint32(Condition.NO_LAST | Condition.NO_HIGH_LOW)
     broken = [_broken(events, int(at)) for at in np.flatnonzero(events["kind"] == Kind.TRADE_BREAK)]
     prints[[at for at in broken if at is not None]] = False
     return events[prints]

@@ -13,6 +13,7 @@ import contextlib
 import json
 import mmap
 import os
+import stat
 import threading
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
@@ -22,7 +23,7 @@ import numpy as np
 from engine._native import tape as kernel
 from engine.core.events import EVENT
 from engine.core.venues import venue_id, venue_name
-from engine.errors import StorageError
+from engine.errors import ConfigError, StorageError
 from engine.storage.arrow_message import END, END_OF_STREAM, RECORD_BATCH, SCHEMA, Message, read_messages
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class TapeWriter:
 
     Raises:
         StorageError: the file cannot be opened or written, or is not a tape.
+        ConfigError: the tape that is to go on names other instruments by the same ids.
     """
 
     def __init__(
@@ -164,7 +166,9 @@ class TapeWriter:
         self._body = _aligned(np.empty(kernel.body_size(ROWS) + 64, np.uint8)).data
         self._end = 0
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | (0 if resume else os.O_TRUNC), 0o666)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            if not resume and stat.S_ISREG(os.fstat(self._file).st_mode):
+                self._file = self._replace(self._file)
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
         try:
@@ -176,15 +180,33 @@ class TapeWriter:
             os.close(self._file)
             raise
 
+    def _replace(self, file: int) -> int:
+        """A new file in place of the old one, which stays whole for whoever has it mapped."""
+        os.close(file)
+        path = os.path.realpath(self.path)
+        os.unlink(path)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
     def _resume(self) -> None:
         with TapeFile(self.path) as tape:
             self._end = tape.end_of_data
             self.rows = tape.rows
             for batch in tape.news():
+                self._check_table(batch.instruments)
                 self._known_instruments += len(batch.instruments)
                 self._known_venues[list(batch.venues)] = True
         os.truncate(self._file, self._end)
         os.lseek(self._file, self._end, os.SEEK_SET)
+
+    def _check_table(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Whether the ids on the tape mean the same in the table that the next events come with."""
+        if (table := self._instruments) is None:
+            return
+        for row in rows:
+            number, symbol = row["id"], row["symbol"]
+            known = table[number].symbol if number < len(table) else None
+            if known != symbol:
+                raise ConfigError(f"{self.path}: id {number} is {symbol} on the tape and {known} in instruments")
 
     def write(
         self,
@@ -220,12 +242,17 @@ class TapeWriter:
         size = kernel.to_columns(events, self._body)
         if self._instruments is not None:
             news = {**news, "instruments": self._new_instruments(rows, news.get("side", ()))}
+        new_venues: list[int] = []
         if "venues" not in news:
-            news = {**news, "venues": self._new_venues(rows)}
+            new_venues = self._new_venues(rows)
+            news = {**news, "venues": _venue_names(new_venues)}
         metadata = {f"tickforge.{key}": _json(news[key]) for key in _KEYS if news.get(key)}
         header = _batch_header(rows, metadata) if metadata else _plain_header(rows)
         self._append(header, self._body[:size])
         self.rows += rows
+        if self._instruments is not None:
+            self._known_instruments += len(news["instruments"])
+        self._known_venues[new_venues] = True
 
     def _column(self, name: str, rows: int) -> NDArray[Any]:
         before = _FIELDS[: _FIELDS.index(name)]
@@ -240,19 +267,14 @@ class TapeWriter:
         numbers = [(row["instrument"] + 1) % (1 << 32) for row in side if "instrument" in row]
         numbers.append(int((self._column("instrument", rows) + np.uint32(1)).max(initial=0)))
         new = range(self._known_instruments, min(max(numbers), len(self._instruments)))
-        self._known_instruments = max(new.stop, self._known_instruments)
         return [{"id": number, **self._instruments[number].to_dict()} for number in new]
 
-    def _new_venues(self, rows: int) -> dict[int, str]:
+    def _new_venues(self, rows: int) -> list[int]:
         venues = self._column("venue", rows)
         if kernel.all_known(venues, self._known_venues):
-            return {}
-        names = {}
-        for number in np.unique(venues[~self._known_venues[venues]]).tolist():
-            with contextlib.suppress(KeyError):  # a number nobody named is only a number
-                names[number] = venue_name(number)
-            self._known_venues[number] = True
-        return names
+            return []
+        new: list[int] = np.unique(venues[~self._known_venues[venues]]).tolist()
+        return new
 
     def _append(self, *parts: bytes | memoryview) -> None:
         """Writes all parts at the end, or leaves the file as it was."""
@@ -348,12 +370,33 @@ class TapeFile:
         return len(self._messages)
 
     def __iter__(self) -> Iterator[TapeBatch]:
-        """Every batch. The events are the caller's: their memory is used again only when nobody holds them."""
+        """Every batch, venues numbered as here.
+
+        The events are the caller's: their memory is used again only when nobody holds them.
+        """
+        ours = self._venue_numbers()
         for message in self._messages:
-            yield _news(message)._replace(events=self._events(message))
+            batch = _news(message)._replace(events=self._events(message))
+            if ours is not None:
+                batch.events["venue"] = ours[batch.events["venue"]]
+                batch = batch._replace(venues={venue_id(name): name for name in batch.venues.values()})
+            yield batch
+
+    def _venue_numbers(self) -> NDArray[np.uint16] | None:
+        """Our number of each venue number on the tape; None where all are the same.
+
+        They differ for venues that got a fixed number after the recording.
+        """
+        names = {number: name for batch in self.news() for number, name in batch.venues.items()}
+        moved = {number: venue_id(name) for number, name in names.items() if venue_id(name) != number}
+        if not moved:
+            return None
+        ours = np.arange(1 << 16, dtype=np.uint16)
+        ours[list(moved)] = list(moved.values())
+        return ours
 
     def news(self) -> Iterator[TapeBatch]:
-        """Every batch without its events: instruments, venues, side rows and bars."""
+        """Every batch without its events: instruments, venues (numbered as on the tape), side rows and bars."""
         return map(_news, self._messages)
 
     def _events(self, message: Message) -> NDArray[np.void]:
@@ -379,7 +422,7 @@ class TapeFile:
         return self.reader().read_all()
 
     def reader(self) -> pa.RecordBatchReader:
-        """The events as Arrow record batches over the mapped file, nothing copied."""
+        """The events as Arrow record batches over the mapped file, nothing copied, venues numbered as on the tape."""
         import pyarrow as pa
 
         if not self.end_of_data:
@@ -406,6 +449,14 @@ class TapeFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _venue_names(numbers: Iterable[int]) -> dict[int, str]:
+    names = {}
+    for number in numbers:
+        with contextlib.suppress(KeyError):  # a number nobody named is only a number
+            names[number] = venue_name(number)
+    return names
 
 
 def _map(path: str) -> mmap.mmap | bytes:
@@ -453,7 +504,4 @@ def _news(message: Message) -> TapeBatch:
     empty = {"venues": "{}"}
     news = {key: json.loads(message.metadata.get(f"tickforge.{key}", empty.get(key, "[]"))) for key in _KEYS}
     venues = {int(number): name for number, name in news["venues"].items()}
-    for number, name in venues.items():
-        if venue_id(name) != number:
-            raise StorageError(f"venue {name} is {number} on the tape; expected {venue_id(name)}", message.start)
     return TapeBatch(np.empty(0, EVENT), news["instruments"], venues, news["side"], news["bars"])

@@ -35,7 +35,8 @@ def slow_bars(rows: list[Row], interval: int) -> dict[str, list[Any]]:
             prices[order_id] = price
         if kind in {Kind.EXECUTE, Kind.TRADE}:
             paid = prices.get(order_id, 0) if kind is Kind.EXECUTE and price == 0 else price
-            prints.append([ts // interval, paid, quantity, conditions])
+            untold = Condition.NO_LAST | Condition.NO_HIGH_LOW if kind is Kind.EXECUTE and paid == 0 else 0
+            prints.append([ts // interval, paid, quantity, conditions | untold])
         if kind is Kind.TRADE:
             trades.setdefault(order_id, []).append(len(prints) - 1)
         if kind is Kind.TRADE_BREAK and trades.get(order_id):

@@ -216,3 +216,10 @@ def test_a_symbol_of_zero_bytes_is_nobodys() -> None:
     lenient = Decoder("iex", lenient=True)
     assert len(lenient.receive_bytes(iex.segment([message], 1))) == 0
     assert lenient.counts["malformed"] == 1
+
+
+def test_a_decoder_that_was_not_made_says_so() -> None:
+    bare = Decoder.__new__(Decoder)
+    for call in (lambda: bare.counts, lambda: bare.receive_bytes(b"x"), bare.take_side_records, bare.close):
+        with pytest.raises(TypeError, match="not made"):
+            call()

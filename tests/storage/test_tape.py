@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from engine.core.events import EVENT, NO_INSTRUMENT
 from engine.core.instruments import Instruments
 from engine.core.venues import venue_id
-from engine.errors import StorageError
+from engine.errors import ConfigError, StorageError
 from engine.storage import tape as module
 from engine.storage.tape import ROWS, TapeBatch, TapeFile, TapeWriter, schema
 
@@ -282,3 +282,58 @@ def test_the_writer_names_what_it_cannot_write(tmp_path: Path, monkeypatch: pyte
 
 def test_a_batch_knows_nothing_new_by_default() -> None:
     assert TapeBatch(events(1))[1:] == ((), {}, (), ())
+
+
+def test_a_tape_goes_on_only_with_the_ids_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    first = events(3)
+    first["instrument"] = 0
+    with TapeWriter(path, Instruments(["AAPL"])) as writer:
+        writer.write(first)
+    for other in (Instruments(["MSFT"]), Instruments()):
+        with pytest.raises(ConfigError, match="id 0 is AAPL on the tape"):
+            TapeWriter(path, other, resume=True)
+    with TapeWriter(path, Instruments(["AAPL", "MSFT"]), resume=True) as writer:
+        writer.write(first)
+    assert len(joined(path)) == 6
+
+
+def test_what_a_failed_write_would_have_named_travels_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tape"
+    batch = events(3)
+    batch["instrument"] = 0
+    batch["venue"] = venue_id("XNAS")
+    with TapeWriter(path, Instruments(["AAPL"])) as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(module.os, "writev", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+            with pytest.raises(StorageError):
+                writer.write(batch)
+        writer.write(batch)
+    (news,) = TapeFile(path).news()
+    assert [row["symbol"] for row in news.instruments] == ["AAPL"]
+    assert news.venues == {venue_id("XNAS"): "XNAS"}
+
+
+def test_a_tape_that_is_replaced_stays_whole_for_who_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.tape"
+    with TapeWriter(path) as writer:
+        writer.write(events(1_000))
+    reader = TapeFile(path)
+    TapeWriter(path).close()
+    assert np.concatenate([batch.events for batch in reader]).tobytes() == events(1_000).tobytes()
+    assert TapeFile(path).rows == 0
+
+
+def test_a_venue_that_got_another_number_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.tape"
+    batch = events(3)
+    batch["venue"] = number = venue_id("MYEX")
+    with TapeWriter(path) as writer:
+        writer.write(batch)
+    monkeypatch.setattr(module, "venue_id", {"MYEX": 27}.get)
+    (read,) = TapeFile(path)
+    assert set(read.events["venue"].tolist()) == {27}
+    assert read.venues == {27: "MYEX"}
+    assert set(TapeFile(path).to_arrow()["venue"].to_pylist()) == {number}
