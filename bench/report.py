@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from bench.budgets import Budget, Outcome
-from bench.measure import NS, REFERENCE_GHZ, Measured, Result
+from bench.measure import REFERENCE_GHZ, Measured, Result
 
 STYLES = {"goal": "green", "floor": "yellow", "missed": "bold red", "not measured": "red"}
 
@@ -170,11 +170,13 @@ def diary(environment: dict[str, Any], results: Sequence[Result], outcomes: Sequ
             continue
         scaled = figure(result.at_reference_clock(result.ours.median)) if result.row.scaled else ""
         limit = result.times_limit()
+        latencies = ""
+        if result.ours.latencies is not None:
+            latencies = (
+                f"; {' / '.join(result.ours.latencies)} {' / '.join(map(figure, result.ours.latencies.values()))}"
+            )
         lines.append(
-            f"| {key} | {figure(result.ours.median)} {unit} | {figure(result.ours.best(unit))} | {scaled} | "
+            f"| {key} | {figure(result.ours.median)} {unit}{latencies} | {figure(result.ours.best(unit))} | {scaled} | "
             f"{'' if limit is None else figure(limit)} | {peers} | {mine} |"
         )
-        if unit == NS and result.ours.latencies is not None:
-            spans = " / ".join(figure(value) for value in result.ours.latencies.values())
-            lines[-1] += f" <!-- p50/p99/p99.9 {spans} ns -->"
     return "\n".join([*lines, ""])
