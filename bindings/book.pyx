@@ -8,7 +8,7 @@ from cpython.long cimport PyLong_Check
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cython cimport binding
-from libc.math cimport NAN, isnan, sqrt
+from libc.math cimport INFINITY, NAN, isnan, sqrt
 from libc.string cimport memcpy
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
@@ -84,6 +84,20 @@ cdef inline int book_side(object side) except -1:
 cdef inline int64_t whole(object number) except? -1:
     """An integer as it is; anything that is none raises TypeError and is never cut."""
     return number if PyLong_Check(number) else index(number)
+
+
+cdef size_t level_count(object levels) except 0:
+    if index(levels) < 1:
+        raise ValueError(f"levels is {levels!r}; expected at least 1")
+    return index(levels)
+
+
+cdef double bounded(object value, str name, double least) except? -1:
+    """A finite float of at least ``least``."""
+    number = float(value)
+    if not least <= number < INFINITY:
+        raise ValueError(f"{name} is {value!r}; expected a finite number of at least {least:g}")
+    return number
 
 
 cdef int taken_side(object side) except -1:
@@ -193,7 +207,7 @@ cdef class Readings:
         return tops.bid == tops.ask
 
     def mid(self):
-        """(bid + ask) / 2; nan unless both sides stand."""
+        """(bid + ask) / 2; nan unless both sides stand (Hasbrouck: Empirical Market Microstructure, 2007, ch. 2)."""
         self.free()
         return read_mid(self.grid)
 
@@ -218,39 +232,41 @@ cdef class Readings:
 
     def imbalance(self, levels=1):
         """(B - A) / (B + A) over the best ``levels`` of each side, B and A being quantities (Cartea et al. 2015)."""
+        cdef size_t best = level_count(levels)
         self.free()
-        if index(levels) < 1:
-            raise ValueError(f"levels is {levels!r}; expected at least 1")
-        return read_imbalance(self.grid, levels)
+        return read_imbalance(self.grid, best)
 
     def total(self, side, levels=None):
-        """Quantity of the best ``levels`` of a side, or of all of them."""
+        """Quantity of the best ``levels`` of a side, or of all of them: the plain sum."""
+        cdef size_t best = 0 if levels is None else level_count(levels)
+        cdef int at = book_side(side)
         self.free()
-        if levels is not None and index(levels) < 1:
-            raise ValueError(f"levels is {levels!r}; expected at least 1 or None")
-        return read_total(self.grid, book_side(side), 0 if levels is None else levels)
+        return read_total(self.grid, at, best)
 
     cdef WalkResult walked(self, side, quantity) except *:
-        self.free()
         cdef int64_t wanted = to_nanos(quantity, "quantity")
         if wanted < 0:
             raise ValueError(f"quantity is {quantity!r}; expected at least 0")
-        return read_walk(self.grid, taken_side(side), wanted)
+        cdef int taken = taken_side(side)
+        self.free()
+        return read_walk(self.grid, taken, wanted)
 
     def walk(self, side, quantity):
         """What taking ``quantity`` now would give: ``Walk(price, worst, quantity, remaining)``.
 
-        "buy" takes asks, "sell" takes bids. ``price`` averages what the visible book fills (nan if nothing).
+        "buy" takes asks, "sell" takes bids. ``price`` averages what the visible book fills (nan if nothing):
+        sum of price x taken over sum of taken, level by level (the depth-weighted price of Foucault, Pagano, Roell:
+        Market Liquidity, 2013, ch. 2).
         """
         cdef WalkResult walk = self.walked(side, quantity)
         return WALK(walk.price, walk.worst, <double>walk.quantity / 1e9, <double>walk.remaining / 1e9)
 
     def fill_price(self, side, quantity):
-        """Average price of taking ``quantity``; nan if the visible book is too thin."""
+        """Average price of taking ``quantity``, as in ``walk``; nan if the visible book is too thin."""
         cdef WalkResult walk = self.walked(side, quantity)
         return walk.price if walk.remaining == 0 else NAN
 
-    def impact_bps(self, side, quantity, *, volume=None, volatility=None, double coefficient=1.0):
+    def impact_bps(self, side, quantity, *, volume=None, volatility=None, coefficient=1.0):
         """Cost of taking ``quantity`` against the mid in basis points, positive when bad for us.
 
         As far as the visible book goes it is walked. Beyond it the square-root law holds: with the visible
@@ -261,6 +277,9 @@ cdef class Readings:
         """
         if (volume is None) != (volatility is None):
             raise ValueError("volume and volatility are given together or not at all")
+        cdef double daily_volume = 0.0 if volume is None else bounded(volume, "volume", 1e-9)
+        cdef double daily_volatility = 0.0 if volatility is None else bounded(volatility, "volatility", 0.0)
+        cdef double factor = bounded(coefficient, "coefficient", 0.0)
         cdef WalkResult walk = self.walked(side, quantity)
         cdef double mid = read_mid(self.grid)
         cdef double impact = (walk.price / mid - 1.0) * 1e4 if side == "buy" else (1.0 - walk.price / mid) * 1e4
@@ -269,7 +288,7 @@ cdef class Readings:
         cdef double wanted = <double>(walk.quantity + walk.remaining)
         if volume is None:
             return impact * sqrt(wanted / <double>walk.quantity)
-        cdef double law = coefficient * <double>volatility * sqrt(wanted / 1e9 / <double>volume) * 1e4
+        cdef double law = factor * daily_volatility * sqrt(wanted / 1e9 / daily_volume) * 1e4
         return impact if impact > law else law
 
     def time_weighted_spread(self):
@@ -325,8 +344,8 @@ cdef class Book(Readings):
         A book that has seen ``Flag.LAST`` reports a change only when the atomic event it belongs to has ended.
         Events that cannot be applied are counted in ``counts``; none raises.
         """
+        cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
         self.free()
-        cdef np.ndarray array = as_events(events)
         cdef size_t n = np.PyArray_DIM(array, 0)
         cdef const Event* first = <const Event*>np.PyArray_DATA(array)
         cdef cbool changed
@@ -378,7 +397,13 @@ cdef class MergedReadings(Readings):
 
     cdef list names(self):
         from engine.core.venues import venue_name
-        return [venue_name(self.venue_ids(row)) for row in range(self.grid.rows)]
+        names = []
+        for row in range(self.grid.rows):
+            try:
+                names.append(venue_name(self.venue_ids(row)))
+            except KeyError:  # a number nobody named is only a number
+                names.append(str(self.venue_ids(row)))
+        return names
 
     cdef int row(self, str venue) except -1:
         names = self.names()
@@ -475,8 +500,8 @@ cdef class ConsolidatedBook(MergedReadings):
 
         ``Flag.LAST`` holds for each venue as in ``Book.apply``.
         """
+        cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
         self.free()
-        cdef np.ndarray array = as_events(events)
         cdef size_t n = np.PyArray_DIM(array, 0)
         cdef const Event* first = <const Event*>np.PyArray_DATA(array)
         cdef const uint8_t* rows = <const uint8_t*>np.PyArray_DATA(self.rows_of)
@@ -510,6 +535,16 @@ cdef class BookView(MergedReadings):
 
     cdef uint16_t venue_ids(self, uint32_t row):
         return self.owner.books.venue[row]
+
+    cdef int row(self, str venue) except -1:
+        """A venue has its row before its first event, so that one that is down at the open can be marked stale."""
+        from engine.core.venues import venue_id
+        cdef uint32_t row = set_row(self.owner.books, venue_id(venue))
+        if row >= 64:
+            raise KeyError(f"venue is {venue!r}; expected one of the 64 there are")
+        if row >= self.grid.rows:
+            grid_grow_rows(self.grid, row + 1)
+        return row
 
     def queue_position(self, uint64_t order_id):
         """As ``Book.queue_position``; for Books by order."""
@@ -565,8 +600,8 @@ cdef class Books:
         Returns:
             uint32 array: ids of the instruments whose top changed, each once, in the order of their first change.
         """
+        cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
         self.free()
-        cdef np.ndarray array = as_events(events)
         cdef size_t n = np.PyArray_DIM(array, 0)
         cdef const Event* first = <const Event*>np.PyArray_DATA(array)
         cdef size_t most = n + self.books.used  # a CLEAR without an instrument may change every book

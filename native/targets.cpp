@@ -27,9 +27,11 @@ bool target_supported([[maybe_unused]] Target target) {
     if (target == Target::BASELINE) return true;
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    // everything of x86-64-v3, and of v4 below: the compiler may use any of it
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-                      __builtin_cpu_supports("popcnt");
+                      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c") &&
+                      __builtin_cpu_supports("fma") && __builtin_cpu_supports("lzcnt") &&
+                      __builtin_cpu_supports("movbe") && __builtin_cpu_supports("popcnt");
     if (target == Target::AVX2) return avx2;
     return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&

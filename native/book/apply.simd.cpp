@@ -186,7 +186,7 @@ static bool clear(Grid& grid, Side side, uint32_t row) {
         const int64_t key = grid.side[i].best;
         const int64_t total = best_total(grid, grid.side[i]);
         if (grid.form == Form::VENUES) {
-            row_clear(&grid, i, row);
+            if (row < grid.rows) row_clear(&grid, i, row);
         } else {
             grid_clear_side(&grid, i);
         }
@@ -202,6 +202,10 @@ static bool apply_other(Grid& grid, const Event& event, uint32_t row);
 // What is common to all kinds and forms; whether the top changed.
 [[gnu::noinline]] static bool apply_other(Grid& grid, const Event& event, uint32_t row) {
     const auto side = static_cast<uint8_t>(event.side);
+    if (event.reserved != 0) {
+        ++grid.counts[COUNT_RESERVED];
+        return false;
+    }
     switch (event.kind) {
         case Kind::CLEAR:
             if (side > 2) break;
@@ -237,13 +241,20 @@ static bool apply_other(Grid& grid, const Event& event, uint32_t row);
     return false;
 }
 
-// LEVEL events of a known side come as one 16-bit number, kind and side.
-static inline uint32_t kind_and_side(const Event& event) {
-    uint16_t both;
-    __builtin_memcpy(&both, &event.kind, sizeof both);
-    return both;
+// The eight bytes from `venue` on: all that tells whether an event is a plain LEVEL in one comparison.
+static inline uint64_t facts_of(const Event& event) {
+    uint64_t facts;
+    __builtin_memcpy(&facts, &event.venue, sizeof facts);
+    return facts;
 }
-static_assert(offsetof(Event, side) == offsetof(Event, kind) + 1);
+static_assert(offsetof(Event, kind) == offsetof(Event, venue) + 3 &&
+              offsetof(Event, side) == offsetof(Event, venue) + 4 &&
+              offsetof(Event, reserved) == offsetof(Event, venue) + 6);
+constexpr uint64_t KIND_SIDE_RESERVED = 0xFFFF'00FF'FF00'0000;
+constexpr uint64_t LEVEL_BID = uint64_t{2} << 24 | uint64_t{1} << 32;
+constexpr uint64_t LEVEL_ASK_MORE = uint64_t{1} << 32;
+static_assert(static_cast<int>(Kind::LEVEL) == 2 && static_cast<int>(Side::BID) == 1 &&
+              static_cast<int>(Side::ASK) == 2);
 
 template <Form form>
 static inline bool apply_one(Grid& grid, const Event& event, uint32_t row) {
@@ -252,10 +263,9 @@ static inline bool apply_one(Grid& grid, const Event& event, uint32_t row) {
     if constexpr (form == Form::QUEUES) {
         changed = apply_order(grid, event);
     } else {
-        constexpr uint32_t LEVEL_BID = static_cast<uint32_t>(Kind::LEVEL) | static_cast<uint32_t>(Side::BID) << 8;
-        const uint32_t level = kind_and_side(event) - LEVEL_BID;  // 0 bid, 256 ask
-        if ((level & ~256u) == 0 && event.quantity >= 0) [[likely]] {
-            const int side = static_cast<int>(level >> 8);
+        const uint64_t level = (facts_of(event) & KIND_SIDE_RESERVED) - LEVEL_BID;
+        if ((level & ~LEVEL_ASK_MORE) == 0 && event.quantity >= 0) [[likely]] {
+            const int side = static_cast<int>(level >> 32);
             if constexpr (form == Form::LEVELS) {
                 changed = set_level(grid, side, event.price, event.quantity);
             } else {
@@ -272,24 +282,26 @@ static inline bool apply_one(Grid& grid, const Event& event, uint32_t row) {
 }
 
 // Holds a change back until the venue's atomic event has ended; whether one is to be reported now.
-TF_COLD static bool complete_later(Grid& grid, uint8_t flags, uint32_t row, bool changed) {
+TF_COLD static bool complete_later(Grid& grid, const Event& event, uint32_t row, bool changed) {
     const uint64_t bit = uint64_t{1} << row;
-    const uint64_t last = (flags & LAST) != 0 ? bit : 0;
+    if ((event.flags & LAST) != 0) grid.seen_last |= bit;
     grid.pending |= changed ? bit : 0;
-    const uint64_t report = grid.pending & bit & (last | ~grid.seen_last);
-    grid.seen_last |= last;
+    const bool prints = event.kind >= Kind::TRADE && event.kind <= Kind::STATUS;  // they end nothing: they lie within
+    const bool ends = (grid.seen_last & bit) == 0 || ((event.flags & LAST) != 0 && !prints);
+    const uint64_t report = ends ? grid.pending & bit : 0;
     grid.pending &= ~report;
     return report != 0;
 }
 
-static inline bool complete(Grid& grid, uint8_t flags, uint32_t row, bool changed) {
-    if ((flags & LAST) == 0 || grid.pending != 0) return complete_later(grid, flags, row, changed);
+static inline bool complete(Grid& grid, const Event& event, uint32_t row, bool changed) {
+    if ((event.flags & LAST) == 0 || grid.pending != 0) return complete_later(grid, event, row, changed);
     grid.seen_last |= uint64_t{1} << row;
     return changed;
 }
 
 TF_COLD static void start(Grid& grid, const Event& event) {
     grid.started = 1;
+    grid.venue = event.venue;
     grid.clock = event.ts_event;
     grid.since = event.ts_event;
 }
@@ -325,7 +337,7 @@ static bool apply_form(Grid& grid, const Event* events, size_t n, const uint8_t*
         if (grid.started == 0) [[unlikely]] {
             start(grid, event);
         }
-        reported |= complete(grid, event.flags, at, apply_one<form>(grid, event, at));
+        reported |= complete(grid, event, at, apply_one<form>(grid, event, at));
         latest = &event;
     }
     if (latest == nullptr) return false;
@@ -344,14 +356,6 @@ static bool apply(Grid* grid, const Event* events, size_t n, const uint8_t* row)
         default:
             return apply_form<Form::QUEUES>(*grid, events, n, row);
     }
-}
-
-// The row of a venue in a set, given on first use; MOST_VENUES when there is no room.
-static uint32_t open_row(BookSet& set, uint16_t venue) {
-    if (set.venue_count == MOST_VENUES) return MOST_VENUES;
-    set.venue[set.venue_count] = venue;
-    set.row[venue] = static_cast<uint8_t>(++set.venue_count);
-    return set.venue_count - 1;
 }
 
 static inline const Grid* book_of(const BookSet& set, const Event& event) {
@@ -406,7 +410,7 @@ static inline void deliver(const BookSet& set, Grid& grid, uint32_t id, const Ev
     if (grid.started == 0) [[unlikely]] {
         start(grid, event);
     }
-    const bool top = complete(grid, event.flags, row, apply_one<form>(grid, event, row));
+    const bool top = complete(grid, event, row, apply_one<form>(grid, event, row));
     grid.ts_event = event.ts_event;
     grid.ts_recv = event.ts_recv;
     if (top && grid.batch != set.batch) {
@@ -422,8 +426,8 @@ TF_COLD static void clear_everywhere(BookSet& set, const Event& event, Changed& 
     if (row == UINT32_MAX) return;
     for (uint32_t id = 0; id < set.capacity; ++id) {
         Grid* grid = set.grids[id];
-        if (grid == nullptr) continue;
-        if (form == Form::VENUES && row >= grid->rows) grid_grow_rows(grid, row + 1);
+        if (grid == nullptr || grid->started == 0) continue;
+        if (form == Form::QUEUES && grid->venue != event.venue) continue;
         deliver<form>(set, *grid, id, event, row, changed);
     }
 }
@@ -452,7 +456,7 @@ static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* 
         if constexpr (form == Form::VENUES) {
             row = set.row[event.venue] - 1u;
             if (row >= grid->rows) [[unlikely]] {  // a venue not seen here, or not at all
-                if (row == UINT32_MAX) row = open_row(set, event.venue);
+                if (row == UINT32_MAX) row = set_row(&set, event.venue);
                 if (row == MOST_VENUES) {
                     ++grid->counts[COUNT_UNKNOWN_VENUE];
                     continue;

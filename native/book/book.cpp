@@ -41,12 +41,20 @@ Grid* set_open(BookSet* set, uint32_t instrument) {
     return set->grids[instrument];
 }
 
+uint32_t set_row(BookSet* set, uint16_t venue) {
+    if (set->row[venue] != 0) return set->row[venue] - 1u;
+    if (set->venue_count == MOST_VENUES) return MOST_VENUES;
+    set->venue[set->venue_count] = venue;
+    set->row[venue] = static_cast<uint8_t>(++set->venue_count);
+    return set->venue_count - 1;
+}
+
 const char* count_name(uint32_t count) {
     static constexpr const char* NAMES[COUNTS] = {
-        "unknown_kind",      "unsupported_kind",  "other",         "wrong_side",
-        "negative_quantity", "zero_quantity",     "unknown_order", "duplicate_order",
-        "over_reduced",      "quantity_mismatch", "unknown_venue", "unknown_instrument",
-        "out_of_range",      "outside_window",    "crossed",       "locked",
+        "reserved",          "unknown_kind",  "unsupported_kind",   "other",           "wrong_side",
+        "negative_quantity", "zero_quantity", "unknown_order",      "duplicate_order", "over_reduced",
+        "quantity_mismatch", "unknown_venue", "unknown_instrument", "out_of_range",    "outside_window",
+        "crossed",           "locked",
     };
     return NAMES[count];
 }

@@ -42,6 +42,7 @@ struct BookKernels {
 BookSet* set_create(Form form, uint32_t capacity);
 void set_destroy(BookSet* set);
 Grid* set_open(BookSet* set, uint32_t instrument);  // makes the book of an instrument
+uint32_t set_row(BookSet* set, uint16_t venue);     // given on first use; MOST_VENUES when there is no room
 const char* count_name(uint32_t count);
 
 struct WalkResult {

@@ -21,6 +21,7 @@ enum class Form : uint8_t {
 
 // What went wrong or was left aside, by kind; names in book.cpp.
 enum Count : uint32_t {
+    COUNT_RESERVED,
     COUNT_UNKNOWN_KIND,
     COUNT_UNSUPPORTED_KIND,
     COUNT_OTHER,
@@ -134,7 +135,7 @@ struct alignas(64) Grid {
     Form form;
     uint8_t started;     // a timed event was applied
     uint8_t watched;     // levels are counted or kept: every change has more to do
-    uint8_t orphaned;    // QUEUES: side + 1 of the order that the last DELETE removed, 0 none
+    uint8_t orphaned;    // QUEUES: side + 1 of the order that the event before, a DELETE, removed; 0 none
     uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
 
     int64_t clock;  // latest ts_event
@@ -153,6 +154,7 @@ struct alignas(64) Grid {
     Page* free_pages;
     Spare spare[2];
     uint64_t batch;   // last batch in which Books reported this book
+    uint64_t venue;   // of the first event
     uint32_t window;  // best levels a side that are held, 0 all
     uint32_t kept;    // levels in `Kept`, 0 none
 

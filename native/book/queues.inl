@@ -31,17 +31,9 @@ static inline bool out_of_range(Grid& grid) {
     return false;
 }
 
-// An ADD without a side follows the DELETE of the order it replaces (ITCH U) and takes that order's side.
-static inline uint32_t side_of_add(Grid& grid, const Event& event) {
-    if (event.side != Side::NONE) [[likely]]
-        return static_cast<uint32_t>(event.side) - 1;
-    const uint32_t side = grid.orphaned - 1u;
-    grid.orphaned = 0;
-    return side;
-}
-
-static inline bool apply_add(Grid& grid, const Event& event) {
-    const uint32_t side = side_of_add(grid, event);
+// An ADD without a side stands right behind the DELETE of the order it replaces (ITCH U) and takes that order's side.
+static inline bool apply_add(Grid& grid, const Event& event, uint8_t orphaned) {
+    const uint32_t side = (event.side != Side::NONE ? static_cast<uint32_t>(event.side) : orphaned) - 1u;
     if (side > 1) [[unlikely]] {
         ++grid.counts[COUNT_WRONG_SIDE];
         return false;
@@ -89,6 +81,12 @@ static bool reduce_anonymous(Grid& grid, const Event& event) {
     return settle(grid, static_cast<int>(side), page, level, key, level[0] - taken);
 }
 
+// The id tells which order is meant; a side that contradicts it is counted.
+static inline void check_side(Grid& grid, const Event& event, const Order& order) {
+    const bool other = event.side != Side::NONE && static_cast<uint64_t>(event.side) != page_of(order)->side + 1;
+    grid.counts[COUNT_WRONG_SIDE] += other;
+}
+
 static inline bool apply_reduce(Grid& grid, const Event& event) {
     Orders& orders = *grid.orders;
     const uint64_t at = order_find(orders, event.order_id);
@@ -96,6 +94,7 @@ static inline bool apply_reduce(Grid& grid, const Event& event) {
         return reduce_anonymous(grid, event);
     }
     Order& order = orders.pool[orders.table[at] - 1];
+    check_side(grid, event, order);
     if (event.quantity >= order.quantity) {
         grid.counts[COUNT_OVER_REDUCED] += event.quantity > order.quantity;
         return order_remove(grid, at);
@@ -111,11 +110,11 @@ static inline bool apply_delete(Grid& grid, const Event& event) {
     Orders& orders = *grid.orders;
     const uint64_t at = order_find(orders, event.order_id);
     if (orders.table[at] == 0) [[unlikely]] {
-        grid.orphaned = 0;
         return reduce_anonymous(grid, event);
     }
     const Order& order = orders.pool[orders.table[at] - 1];
     const int64_t quantity = order.quantity;
+    check_side(grid, event, order);
     grid.orphaned = static_cast<uint8_t>(page_of(order)->side + 1);
     grid.counts[COUNT_QUANTITY_MISMATCH] += event.quantity > 0 && event.quantity != quantity;
     return order_remove(grid, at);
@@ -129,8 +128,9 @@ static bool apply_replace(Grid& grid, const Event& event) {
         ++grid.counts[COUNT_UNKNOWN_ORDER];
         return false;
     }
-    if (event.quantity == 0) return order_remove(grid, at);
     const uint32_t index = orders.table[at] - 1;
+    check_side(grid, event, orders.pool[index]);
+    if (event.quantity == 0) return order_remove(grid, at);
     const auto side = static_cast<int>(page_of(orders.pool[index])->side);
     const Where to = where(grid, side, event.price);
     if (!to.valid) return false;
@@ -181,6 +181,11 @@ static bool set_anonymous(Grid& grid, const Event& event) {
 }
 
 static inline bool apply_order(Grid& grid, const Event& event) {
+    const uint8_t orphaned = grid.orphaned;
+    grid.orphaned = 0;
+    if (event.reserved != 0) [[unlikely]] {
+        return apply_other(grid, event, 0);
+    }
     switch (event.kind) {
         case Kind::ADD:
         case Kind::REDUCE:
@@ -198,7 +203,7 @@ static inline bool apply_order(Grid& grid, const Event& event) {
     }
     switch (event.kind) {
         case Kind::ADD:
-            return apply_add(grid, event);
+            return apply_add(grid, event, orphaned);
         case Kind::REDUCE:
         case Kind::EXECUTE:
             return apply_reduce(grid, event);

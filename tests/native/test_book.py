@@ -118,7 +118,7 @@ def test_held_back_change_survives_calls_and_dies_with_clear() -> None:
     events = np.zeros(1, EVENT)
     events["kind"], events["side"], events["price"], events["quantity"] = Kind.LEVEL, Side.BID, 5, 5
     done = np.zeros(1, EVENT)
-    done["kind"], done["flags"] = Kind.TRADE, Flag.LAST
+    done["kind"], done["side"], done["price"], done["flags"] = Kind.LEVEL, Side.ASK, 9, Flag.LAST  # removes nothing
     for clears in (False, True):
         book = Book(by="price")
         assert not book.apply(done)
@@ -185,3 +185,22 @@ def test_recorded_diffs_give_the_quote_the_exchange_published(
             compared += 1
     assert compared == diffs
     assert set(counted(book)) <= {"crossed", "locked"}
+
+
+def test_a_print_inside_an_atomic_event_does_not_end_it() -> None:
+    """IEX DEEP: price level update (more follows), trade, price level update (complete) are one event."""
+    book = Book(by="price")
+    events = np.zeros(4, EVENT)
+    events["kind"] = [Kind.LEVEL, Kind.LEVEL, Kind.TRADE, Kind.LEVEL]
+    events["side"], events["price"], events["quantity"] = Side.BID, [5, 6, 6, 7], 5
+    events["flags"] = [Flag.LAST, 0, Flag.LAST, Flag.LAST]
+    assert [book.apply(events[i : i + 1]) for i in range(4)] == [True, False, False, True]
+
+
+def test_a_record_whose_reserved_field_is_used_is_not_applied() -> None:
+    for by, kind in ("price", Kind.LEVEL), ("price", Kind.TRADE), ("order", Kind.ADD), ("order", Kind.LEVEL):
+        book = Book(by=by)
+        event = np.zeros(1, EVENT)
+        event["kind"], event["side"], event["price"], event["quantity"], event["reserved"] = kind, Side.BID, 5, 5, 256
+        assert not book.apply(event)
+        assert counted(book) == {"reserved": 1}

@@ -219,3 +219,26 @@ def test_the_recorded_hour_agrees_with_the_twin(data: Callable[[str], Path]) -> 
             assert native.apply(part) == twin.apply(part)
             assert_agree(native, twin)
         assert_queues_agree(native, twin)
+
+
+def test_a_side_that_contradicts_the_order_is_counted_and_the_id_followed() -> None:
+    book = Book(by="order")
+    events = np.zeros(3, EVENT)
+    events["kind"] = [Kind.ADD, Kind.REDUCE, Kind.DELETE]
+    events["side"], events["price"], events["order_id"] = [Side.BID, Side.ASK, Side.ASK], 5, 20
+    events["quantity"] = [5, 2, 0]
+    assert book.apply(events)
+    assert counted(book) == {"wrong_side": 2}
+    assert book.total("bid") == 0.0
+
+
+def test_an_add_without_a_side_stands_right_behind_its_delete() -> None:
+    book = Book(by="order")
+    events = np.zeros(4, EVENT)
+    events["kind"] = [Kind.ADD, Kind.DELETE, Kind.TRADE, Kind.ADD]
+    events["side"], events["price"], events["order_id"] = [Side.BID, 0, 0, 0], 5, [1, 1, 0, 2]
+    events["quantity"] = [5, 0, 1, 5]
+    book.apply(events)
+    assert counted(book) == {"other": 1, "wrong_side": 1}
+    book.apply(events[[0, 1, 3]])
+    assert book.bbo().bid_quantity == 5 / 1e9

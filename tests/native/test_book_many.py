@@ -205,3 +205,66 @@ def test_classes_that_are_not_made_by_themselves_refuse_to_be_read() -> None:
         for read in READINGS.values():
             with pytest.raises(TypeError):
                 read(nothing)
+
+
+def test_a_venue_can_be_marked_stale_before_its_first_event() -> None:
+    books = Books(instruments())
+    books["AAPL"].mark_stale("IEXG")
+    event = np.zeros(1, EVENT)
+    event["kind"], event["side"], event["price"], event["quantity"] = Kind.LEVEL, Side.BID, NANOS, NANOS
+    event["venue"] = venue_id("IEXG")
+    books.apply(event)
+    assert books["AAPL"].bbo().bid_quantity == 0.0
+    books["AAPL"].mark_live("IEXG")
+    assert books["AAPL"].bbo().bid == 1.0
+
+
+def test_a_venue_nobody_named_is_a_number() -> None:
+    books = Books(instruments())
+    event = np.zeros(1, EVENT)
+    event["kind"], event["side"], event["price"], event["quantity"], event["venue"] = Kind.LEVEL, Side.BID, 1, 1, 77
+    books.apply(event)
+    assert books["AAPL"].venue_names == ("77",)
+    assert books["AAPL"].stale == frozenset()
+
+
+def test_a_clear_without_an_instrument_empties_one_venue_everywhere() -> None:
+    for by, kind in ("price", Kind.LEVEL), ("order", Kind.ADD):
+        books = Books(instruments(), by=by)
+        events = np.zeros(3, EVENT)
+        events["kind"], events["side"], events["quantity"], events["price"] = kind, Side.BID, NANOS, NANOS
+        events["instrument"], events["venue"], events["order_id"] = [0, 1, 2], VENUES[:3], [1, 2, 3]
+        books.apply(events)
+        clear = np.zeros(1, EVENT)
+        clear["kind"], clear["instrument"], clear["venue"] = Kind.CLEAR, NO_INSTRUMENT, VENUES[1]
+        assert books.apply(clear).tolist() == [1]
+        assert [books[symbol].total("bid") for symbol in SYMBOLS[:3]] == [1.0, 0.0, 1.0]
+
+
+def assert_same_top(book: Any, other: Any) -> None:
+    assert repr(book.bbo()) == repr(other.bbo())
+
+
+@pytest.mark.parametrize("make", [Book, lambda: Book(by="order"), lambda: ConsolidatedBook(["XNAS"])])
+def test_two_threads_with_arrays_that_are_copied_first(make: Callable[[], Any]) -> None:
+    """The copy lets other threads run; only one of them may apply at a time."""
+    book = make()
+    events = random_stream(5, 20_000, {Kind.LEVEL: 1}, venues=VENUES[:1])[::2]
+    refused = []
+
+    def run() -> None:
+        for _ in range(30):
+            try:
+                book.apply(events)
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(refused) <= {"the book is being applied to in another thread"}
+    fresh = make()
+    fresh.apply(events)
+    assert_same_top(book, fresh)

@@ -3,8 +3,9 @@
 Open points settled here:
 * An event that is refused moves the book's times and ends an atomic event all the same.
 * Prices lie within +-(2**63 - 2); what lies beyond is out of range.
-* An ADD with side NONE takes the side of the order that the last DELETE removed, once: ITCH replaces an order under a
-  new id without repeating the side. Without such an order it is on the wrong side.
+* An ADD with side NONE takes the side of the order that the event before it, a DELETE, removed: ITCH replaces an order
+  under a new id without repeating the side. Without such an order it is on the wrong side.
+* Of an order that is known the id counts; a side that contradicts it is counted as wrong and not followed.
 * REPLACE takes the order off its old level before it asks for room in the window at the new one.
 * ``set`` is complete by itself: it neither tells nor joins a change that ``apply`` holds back.
 """
@@ -52,7 +53,8 @@ class Book(Stream):
         self.atomic = Atomic()
         self.sides: dict[Side, dict[int, Level]] = {Side.BID: {}, Side.ASK: {}}
         self.where: dict[int, tuple[Side, int]] = {}  # order id -> its side and price
-        self.inherited = Side.NONE  # of the order the last DELETE removed
+        self.inherited = Side.NONE  # of the order this event, a DELETE, removed
+        self.orphaned = Side.NONE  # of the order the event before removed
 
     def prices(self, side: Side) -> Collection[int]:
         return self.sides[side].keys()
@@ -67,7 +69,7 @@ class Book(Stream):
 
     def step(self, event: Event) -> bool:
         self.advance(event)
-        return self.atomic.report(self.change(event), event.flags)
+        return self.atomic.report(self.change(event), event)
 
     def set(self, side: Side | str, price: int, quantity: int) -> bool:
         """A LEVEL without time, for books by price."""
@@ -78,6 +80,7 @@ class Book(Stream):
 
     def change(self, event: Event) -> bool:
         """Applies one event or counts why not; whether the top changed."""
+        self.orphaned, self.inherited = self.inherited, Side.NONE
         if reason := refusal(event, self.kinds):
             self.counts[reason] += 1
             return False
@@ -108,7 +111,7 @@ class Book(Stream):
     def _add(self, event: Event) -> None:
         side, price = event.side, event.price
         if side == Side.NONE:
-            side, self.inherited = self.inherited, Side.NONE
+            side = self.orphaned
         if side not in {Side.BID, Side.ASK}:
             self.counts["wrong_side"] += 1
         elif not in_range(price):
@@ -126,6 +129,7 @@ class Book(Stream):
         if event.order_id not in self.where:
             self._unknown(event)
             return
+        self._check_side(event)
         side, price = self.where[event.order_id]
         left = self.sides[side][price].orders[event.order_id] - event.quantity
         if left < 0:
@@ -138,10 +142,10 @@ class Book(Stream):
     _execute = _reduce
 
     def _delete(self, event: Event) -> None:
-        self.inherited = Side.NONE
         if event.order_id not in self.where:
             self._unknown(event)
             return
+        self._check_side(event)
         self.inherited, _ = self.where[event.order_id]
         left = self._leave(event.order_id)
         if event.quantity not in {0, left}:
@@ -151,6 +155,7 @@ class Book(Stream):
         if event.order_id not in self.where:
             self.counts["unknown_order"] += 1
             return
+        self._check_side(event)
         side, price = self.where[event.order_id]
         orders = self.sides[side][price].orders
         freed = orders[event.order_id] if price == event.price else 0
@@ -163,6 +168,10 @@ class Book(Stream):
         else:
             self._leave(event.order_id)
             self._join(event.order_id, side, event.price, event.quantity)
+
+    def _check_side(self, event: Event) -> None:
+        if event.side not in {Side.NONE, self.where[event.order_id][0]}:
+            self.counts["wrong_side"] += 1
 
     def _unknown(self, event: Event) -> None:
         """An order older than the stream: what is taken comes off the anonymous quantity, if the event says where."""

@@ -5,7 +5,8 @@ Open points settled here:
 * An event of an unknown venue or instrument is not this book's: it is counted and moves no time and ends nothing.
 * A level's total is held to int64 over all venues, stale ones too: else one could not come back live.
 * ``mark_stale`` and ``mark_live`` are no events: they count nothing, and a later ``apply`` does not tell of them.
-* In ``Books`` a CLEAR without an instrument empties the venue's side of every book there is.
+* In ``Books`` a CLEAR without an instrument empties what the venue has in every book there is; a book by order is the
+  venue's of its first event.
 * In ``Books`` the first event of any kind gives a venue its column, the same one for all instruments.
 """
 
@@ -75,7 +76,7 @@ class ConsolidatedBook(Stream):
             return False
         venue = self.venues_by_id[event.venue]
         self.advance(event)
-        return venue.atomic.report(self.change(event, venue), event.flags)
+        return venue.atomic.report(self.change(event, venue), event)
 
     def change(self, event: Event, venue: Venue) -> bool:
         if reason := refusal(event, PRICE_BOOK):
@@ -145,8 +146,9 @@ class Books:
         told: dict[int, None] = {}
         for event in records(events):
             if event.instrument == NO_INSTRUMENT and event.kind == Kind.CLEAR:
-                if self.by == "order" or event.venue in self.venues:
-                    told |= {id: None for id in sorted(self.books) if self.book(id).step(event)}
+                for id, book in sorted(self.books.items()):
+                    if book.clock is not None and event.venue in ([book.venue] if self.by == "order" else self.venues):
+                        told |= {id: None} if self.book(id).step(event) else {}
             elif event.instrument == NO_INSTRUMENT:
                 self.own["other"] += 1
             elif event.instrument >= self.known:

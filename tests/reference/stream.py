@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 INT64_MAX = 2**63 - 1
 MOST_PRICE = 2**63 - 2  # either way; what lies beyond marks "no level" in the native book
 
+PRINTS = {Kind.TRADE, Kind.TRADE_BREAK, Kind.STATUS}
 ORDER_KINDS = {Kind.ADD, Kind.REDUCE, Kind.DELETE, Kind.REPLACE, Kind.EXECUTE}
 PRICE_BOOK = {Kind.CLEAR, Kind.LEVEL, Kind.QUOTE}
 ORDER_BOOK = {Kind.CLEAR, Kind.LEVEL, *ORDER_KINDS}
@@ -52,9 +53,11 @@ def refusal(event: Event, held: set[Kind]) -> str | None:
 
     ``held`` are the kinds a book of this type holds. The order of the checks is part of the specification.
     """
+    if event.reserved:
+        return "reserved"
     if not Kind.NONE < event.kind <= Kind.STATUS:
         return "unknown_kind"
-    if event.kind in {Kind.TRADE, Kind.TRADE_BREAK, Kind.STATUS}:
+    if event.kind in PRINTS:
         return "other"
     if event.kind not in held:
         return "unsupported_kind"
@@ -76,12 +79,12 @@ class Atomic:
         self.marks = False  # an event with LAST was seen
         self.held = False  # a change waits for its LAST
 
-    def report(self, changed: bool, flags: int) -> bool:
-        """Whether a change is to be told now."""
+    def report(self, changed: bool, event: Event) -> bool:
+        """Whether a change is to be told now. Prints and states end nothing: they may lie within an atomic event."""
         self.held |= changed
-        last = bool(flags & Flag.LAST)
+        last = bool(event.flags & Flag.LAST)
         self.marks |= last
-        if self.marks and not last:
+        if self.marks and not (last and event.kind not in PRINTS):
             return False
         told, self.held = self.held, False
         return told
@@ -103,7 +106,7 @@ class Stream(Readings):
         """Moves the clock to an event that is about to be applied, refused ones included."""
         self.ts_event, self.ts_recv = event.ts_event, event.ts_recv
         if self.clock is None:
-            self.clock = event.ts_event
+            self.clock, self.venue = event.ts_event, event.venue
         elif event.ts_event > self.clock:
             bid, ask = self.top()
             if bid and ask and ask.price >= bid.price:
