@@ -93,8 +93,16 @@ def bars_of(prints: NDArray[np.void], interval_ns: int) -> dict[str, NDArray[np.
     np.maximum.at(high, place, price[within])
     np.minimum.at(low, place, price[within])
     counted = ((prints["conditions"] & Condition.NO_VOLUME) == 0) & np.isin(slot, starts)
-    volume = np.zeros(len(starts), np.int64)
-    np.add.at(volume, np.searchsorted(starts, slot[counted]), prints["quantity"][counted])
-    for name, counts in (("open", opened), ("high", high), ("low", low), ("close", closed), ("volume", volume)):
+    for name, counts in (("open", opened), ("high", high), ("low", low), ("close", closed)):
         columns[name] = counts / NANOS
+    columns["volume"] = _volumes(prints["quantity"][counted], np.searchsorted(starts, slot[counted]), len(starts))
     return columns
+
+
+def _volumes(quantities: NDArray[np.int64], place: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Exact sums by place: two halves of 32 bits, since the sum of counts of 1e-9 may need more than 64."""
+    high, low = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    np.add.at(high, place, quantities >> 32)
+    np.add.at(low, place, quantities & 0xFFFFFFFF)
+    sums = zip(high.tolist(), low.tolist(), strict=True)
+    return np.array([((above << 32) + below) / NANOS for above, below in sums], np.float64)

@@ -104,3 +104,8 @@ def test_a_minute_by_hand() -> None:
 
 def test_no_prints_no_bars() -> None:
     assert all(len(column) == 0 for column in bars_of(prints_of([], 0), 1).values())
+
+
+def test_volumes_beyond_64_bits_are_sums_still() -> None:
+    rows: list[Row] = [(1, Kind.TRADE, NANOS, 4 * 10**18, 0, 0)] * 4 + [(1, Kind.TRADE, NANOS, 1, 0, 0)]
+    assert bars_of(prints_of([events(rows)], 0), NANOS)["volume"].tolist() == [16e9] == slow_bars(rows, NANOS)["volume"]
