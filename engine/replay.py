@@ -19,20 +19,23 @@ import numpy as np
 from engine._native.book import Books
 from engine._native.decode import Decoder
 from engine.core import side as side_stream
-from engine.core.events import DEPTH, Kind
+from engine.core.events import DEPTH, EVENT, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import SideMessage, side_messages
 from engine.core.units import Duration, duration_ns
 from engine.core.venues import venue_name
 from engine.errors import ConfigError, ProtocolError, StorageError
 from engine.feeds.bars import bars_of, prints_of
-from engine.storage.files import RecordedFile
+from engine.storage.files import RecordedFile, check_apart
 from engine.storage.lobster import file_facts
-from engine.storage.tape import TapeBatch, TapeFile, TapeWriter, record_batch, schema, write_parquet
+from engine.storage.parquet import write_parquet
+from engine.storage.tape import TapeWriter
+from engine.storage.tape_reader import TapeFile, damage
+from engine.storage.tape_schema import TapeBatch, record_batch, schema
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -176,8 +179,8 @@ class Tape:
 
     @property
     def kinds(self) -> dict[str, int]:
-        """Events by kind."""
-        return {Kind(kind).name: count for kind, count in sorted(self._scanned().kinds.items())}
+        """Events by kind; a number that is none is ``UNKNOWN_<number>``."""
+        return {_kind_name(kind): count for kind, count in sorted(self._scanned().kinds.items())}
 
     def side(self, type: type[SideMessage] | str | None = None) -> list[SideMessage]:
         """The side stream: what does not fit an event, as the dataclasses of ``engine.core.side``, in order.
@@ -186,18 +189,25 @@ class Tape:
             type: only messages of this class, or of the class with this name.
         """
         name = type if isinstance(type, str) or type is None else type.__name__
-        rows = (row for batch in self._batches() for row in batch.side)
-        return [_side_value(row) for row in rows if name is None or row["type"] == name]
+        messages = []
+        for batch in self._batches():
+            with damage(self.path, "the side rows are", batch.start):
+                messages += [_side_value(row) for row in batch.side if name is None or row["type"] == name]
+        return messages
 
     def record(self, out: str | os.PathLike[str]) -> None:
-        """Writes the events, their instruments and the side stream as a tape."""
+        """Writes the events, their instruments and the side stream as a tape.
+
+        Raises:
+            ConfigError: ``out`` is the file being read.
+            StorageError: it cannot be written.
+        """
         for _ in self.recorded(out):
             pass
 
     def recorded(self, out: str | os.PathLike[str]) -> Iterator[NDArray[np.void]]:
         """Iterates as the tape itself does, and writes each batch to a tape before it is given out."""
-        if os.path.exists(out) and os.path.samefile(out, self.path):
-            raise ConfigError(f"{os.fspath(out)}: is the file being replayed")
+        check_apart(out, self.path)
         own = self._source.instruments if isinstance(self._source, _Capture) else None
         with TapeWriter(out, own) as writer:
             for batch in self._batches():
@@ -217,6 +227,8 @@ class Tape:
         return pa.RecordBatchReader.from_batches(schema(), map(record_batch, self))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        if isinstance(self._source, _Recording):
+            return self._source.file.__arrow_c_stream__(requested_schema)
         return self._reader().__arrow_c_stream__(requested_schema)
 
     def to_arrow(self) -> pa.Table:
@@ -224,7 +236,13 @@ class Tape:
         return self._reader().read_all()
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
-        """Writes all events as Parquet, with the instruments and venues in the schema's metadata."""
+        """Writes all events as Parquet, with the instruments and venues in the schema's metadata.
+
+        Raises:
+            ConfigError: ``path`` is the file being read.
+            StorageError: it cannot be written; what was there stays.
+        """
+        check_apart(path, self.path)
         if isinstance(self._source, _Recording):
             self._source.file.to_parquet(path)
             return
@@ -252,10 +270,13 @@ class Tape:
     def _pushed_bars(self, symbol: str, step: int) -> dict[str, NDArray[Any]] | None:
         if not isinstance(self._source, _Recording):
             return None
-        parts = [row for batch in self._source.file.news() for row in batch.bars]
-        parts = [row for row in parts if row["symbol"] == symbol and duration_ns(row["interval"]) == step]
         names = ("ts", "open", "high", "low", "close", "volume")
-        return {name: np.concatenate([np.asarray(row[name]) for row in parts]) for name in names} if parts else None
+        parts = []
+        for batch in self._source.file.news():
+            with damage(self.path, "the bars are", batch.start):
+                rows = [row for row in batch.bars if row["symbol"] == symbol and duration_ns(row["interval"]) == step]
+                parts += [_pushed(row, names) for row in rows]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names} if parts else None
 
     def sample(self, symbol: str, every: Duration, levels: int = 5) -> pa.Table:
         """The book of one instrument on a time grid.
@@ -267,7 +288,8 @@ class Tape:
 
         Returns:
             ``ts`` (timestamp[ns, UTC]), then ``bid_price_1``, ``bid_quantity_1``, ``ask_price_1``, ``ask_quantity_1``,
-            ``bid_price_2``, ...: the book after the events up to ts. A stamp earlier than one before it counts as that.
+            ``bid_price_2``, ...: the book after the events up to ts. A stamp earlier than one before it counts as that,
+            and so does none (0); the grid is that of the stamps.
 
         Raises:
             KeyError: the symbol is not on the tape.
@@ -278,7 +300,7 @@ class Tape:
             raise ValueError(f"levels is {levels}; expected at least 1")
         number = self.instruments[symbol].id
         parts = [batch[batch["instrument"] == number] for batch in self]
-        return _sampled(np.concatenate(parts), self.instruments, symbol, step, levels)
+        return _sampled(np.concatenate([np.empty(0, EVENT), *parts]), self.instruments, symbol, step, levels)
 
 
 class _Summary:
@@ -384,10 +406,7 @@ class _Recording:
         self.file = TapeFile(path)
         self.size = self.file.end_of_data
         self.instruments = Instruments() if instruments is None else instruments
-        for row in (row for batch in self.file.news() for row in batch.instruments):
-            known = self.instruments.add(**{name: value for name, value in row.items() if name != "id"})
-            if known.id != row["id"]:
-                raise ConfigError(f"{self.path}: {known.symbol} has id {row['id']} there and {known.id} in instruments")
+        self.file.define(self.instruments)
 
     def batches(self, counts: dict[str, int]) -> Iterator[tuple[int, TapeBatch]]:
         counts |= {"events": self.file.rows, "batches": len(self.file), "dropped": self.file.dropped}
@@ -423,13 +442,28 @@ def _side_row(message: SideMessage) -> dict[str, Any]:
 def _side_value(row: Mapping[str, Any]) -> SideMessage:
     kind = getattr(side_stream, str(row["type"]), None)
     if not (isinstance(kind, type) and issubclass(kind, SideMessage)):
-        raise ConfigError(f"side message {row['type']!r} is not known to this version")
+        raise ValueError(f"side message {row['type']!r} is not known to this version")
     hints = typing.get_type_hints(kind)
     values = {name: value for name, value in row.items() if name != "type"}
     for name, value in values.items():
         if isinstance(value, str) and Decimal in (hints[name], *typing.get_args(hints[name])):
             values[name] = Decimal(value)
     return kind(**values)
+
+
+def _kind_name(number: int) -> str:
+    try:
+        return Kind(number).name
+    except ValueError:
+        return f"UNKNOWN_{number}"
+
+
+def _pushed(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The columns of pushed bars, all of one length."""
+    columns = {name: np.asarray(row[name], np.int64 if name == "ts" else np.float64) for name in names}
+    if len({column.shape for column in columns.values()}) > 1 or columns["ts"].ndim != 1:
+        raise ValueError(f"columns of {', '.join(str(column.shape) for column in columns.values())}")
+    return columns
 
 
 def book_form(events: NDArray[np.void]) -> Literal["order", "price"] | None:
@@ -457,7 +491,8 @@ def _sampled(events: NDArray[np.void], instruments: Instruments, symbol: str, st
     moving = events[np.isin(events["kind"], (*_BY_ORDER, *_BY_PRICE, Kind.CLEAR))]
     by = book_form(moving) or "price"
     times = np.maximum.accumulate(moving["ts_event"])  # a late stamp does not bring back the past
-    first, last = (-(-int(times[0]) // step), int(times[-1]) // step) if len(times) else (0, -1)
+    stamped = times[times != 0]
+    first, last = (-(-int(stamped[0]) // step), int(stamped[-1]) // step) if len(stamped) else (0, -1)
     count = max(0, last - first + 1)
     if count > SAMPLES:
         raise ValueError(f"every is too short: {count} samples; expected at most {SAMPLES}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import lzma
 import subprocess
 import sys
@@ -144,7 +145,7 @@ def test_recording_a_replay_gives_an_identical_tape(tmp_path: Path) -> None:
     tape = engine.replay(tmp_path / "a")
     tape.record(tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    with pytest.raises(ConfigError, match="is the file being replayed"):
+    with pytest.raises(ConfigError, match="is the file being read"):
         tape.record(tmp_path / "a")
 
 
@@ -310,3 +311,55 @@ def test_importing_the_module_does_not_hide_the_function() -> None:
     code = "import engine.replay, engine; assert callable(engine.replay); from engine.replay import Tape"
     for line in (code, "import engine; f = engine.replay; import engine.replay; assert callable(engine.replay) and f"):
         subprocess.run([sys.executable, "-c", line], check=True)
+
+
+def test_an_empty_recording_keeps_its_instrument(tmp_path: Path) -> None:
+    empty = engine.replay(lobster(tmp_path, ""), "lobster")
+    empty.record(tmp_path / "a.tape")
+    for tape in (empty, engine.replay(tmp_path / "a.tape")):
+        assert tape.instruments.symbols == ["TEST"]
+        assert tape.sample("TEST", "1s").num_rows == tape.bars("TEST", "1s").num_rows == 0
+
+
+def test_events_without_a_stamp_make_no_grid(tmp_path: Path) -> None:
+    events = np.zeros(4, EVENT)
+    events["kind"], events["side"], events["quantity"] = Kind.LEVEL, engine.Side.BID, NANOS
+    events["price"] = np.arange(1, 5) * NANOS
+    events["ts_event"] = [0, 10**18, 0, 10**18 + 2 * NANOS]
+    with TapeWriter(tmp_path / "t", Instruments(["A"])) as writer:
+        writer.write(events)
+    assert engine.replay(tmp_path / "t").sample("A", "1s")["bid_price_1"].to_pylist() == [3.0, 3.0, 4.0]
+    events["ts_event"] = 0
+    with TapeWriter(tmp_path / "t", Instruments(["A"])) as writer:
+        writer.write(events)
+    assert engine.replay(tmp_path / "t").sample("A", "1s").num_rows == 0
+
+
+def test_kinds_that_are_none_have_their_number(tmp_path: Path) -> None:
+    events = np.zeros(2, EVENT)
+    events["kind"] = [Kind.TRADE, 200]
+    with TapeWriter(tmp_path / "t") as writer:
+        writer.write(events)
+    assert engine.replay(tmp_path / "t").kinds == {"TRADE": 1, "UNKNOWN_200": 1}
+
+
+def test_the_last_definition_of_an_instrument_counts(tmp_path: Path) -> None:
+    instruments = Instruments(["A"])
+    with TapeWriter(tmp_path / "t", instruments) as writer:
+        writer.write(np.zeros(1, EVENT))
+        instruments.add("A", tick="0.0001")
+        writer.write(np.zeros(1, EVENT))
+    tape = engine.replay(tmp_path / "t")
+    assert str(tape.instruments["A"].tick) == "0.0001"
+    tape.to_parquet(tmp_path / "p")
+    (row,) = json.loads(pq.read_schema(tmp_path / "p").metadata[b"tickforge.instruments"])
+    assert row["tick"] == "0.0001"
+
+
+def test_nothing_is_written_over_what_is_read(tmp_path: Path) -> None:
+    path = lobster(tmp_path)
+    before = path.read_bytes()
+    for write in (engine.replay(path).record, engine.replay(path).to_parquet):
+        with pytest.raises(ConfigError, match="is the file being read"):
+            write(path)
+    assert path.read_bytes() == before

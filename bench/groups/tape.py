@@ -47,7 +47,7 @@ def columns(parts: list[Events]) -> list[list[np.ndarray[Any, Any]]]:
 def write_peer(parts: list[list[np.ndarray[Any, Any]]]) -> None:
     import pyarrow as pa
 
-    from engine.storage.tape import schema
+    from engine.storage.tape_schema import schema
 
     with pa.OSFile(str(folder() / "peer.arrow"), "wb") as sink, pa.ipc.new_stream(sink, schema()) as writer:
         for part in parts:
@@ -57,7 +57,7 @@ def write_peer(parts: list[list[np.ndarray[Any, Any]]]) -> None:
 
 def read_ours(path: Path) -> None:
     """Every event as a record again."""
-    from engine.storage.tape import TapeFile
+    from engine.storage.tape_reader import TapeFile
 
     with TapeFile(path) as tape:
         for _ in tape:
@@ -68,7 +68,7 @@ def read_peer(path: Path) -> None:
     """Mapped columns, copied into arrays that are used again: a mapping alone has read nothing."""
     import pyarrow as pa
 
-    from engine.storage.tape import schema
+    from engine.storage.tape_schema import schema
 
     room = [np.empty(EVENTS, f"i{field.type.bit_width // 8}") for field in schema()]
     with pa.memory_map(str(path)) as source:

@@ -28,7 +28,7 @@ class Message(NamedTuple):
 
     ``start``, ``body`` and ``end`` are places in the file; ``kind`` is the number in MessageHeader of Message.fbs, 0
     for the end mark. ``offsets`` are the places of the buffers in the body and ``lengths`` their bytes, two for each
-    column (validity, values); ``plain`` says that there are no nulls and no compression.
+    column (validity, values); ``plain`` says that every column has both and all rows, no nulls and no compression.
     """
 
     kind: int
@@ -86,7 +86,8 @@ def _read_message(data: bytes, start: int, body: int) -> Message:
     (rows,) = struct.unpack_from("<q", data, rows_at) if rows_at else (0,)
     nodes = _structs(data, nodes_at)
     buffers = _structs(data, buffers_at)
-    plain = not compression_at and not any(nodes[1::2])
+    whole = 2 * len(nodes) == len(buffers) and all(count == rows for count in nodes[::2])
+    plain = whole and not compression_at and not any(nodes[1::2])
     return Message(kind, start, body, body + length, rows, buffers[::2], buffers[1::2], plain, metadata)
 
 

@@ -6,16 +6,17 @@ import contextlib
 import gzip
 import lzma
 import os
+import stat
 import time
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import StorageError
+from engine.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PIECE", "RecordedFile"]
+__all__ = ["PIECE", "RecordedFile", "check_apart", "same_file"]
 
 PIECE: Final = 1 << 21  #: bytes a piece at most, after decompression
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -95,3 +96,18 @@ def _collect(stream: Any, size: int) -> tuple[bytes, bool, Exception | None]:
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         return b"".join(parts), False, error
     return parts[0] if len(parts) == 1 else b"".join(parts), False, None
+
+
+def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether writing one path would write the other: the same regular file, or one to be, by any name."""
+    try:
+        here, there = os.stat(one), os.stat(other)
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
+    return stat.S_ISREG(here.st_mode) and os.path.samestat(here, there)
+
+
+def check_apart(out: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
+    """ConfigError where ``out`` is the file that is read."""
+    if same_file(out, source):
+        raise ConfigError(f"{os.fspath(out)}: is the file being read; expected another to write")

@@ -6,6 +6,7 @@ ask price 1, ask size 1, bid price 1, bid size 1, ask price 2, ... as integers (
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import numpy as np
 from engine._native.lobster import RowReplay, parse_rows
 from engine.errors import ConfigError, ProtocolError
 from engine.storage.files import RecordedFile
+from engine.storage.parquet import parquet_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,32 +101,35 @@ class RowFile:
 
 
 class RowWriter:
-    """Writes rows as Parquet: int64 columns named as ``row_columns``."""
+    """Writes rows as Parquet: int64 columns named as ``row_columns``.
+    The file is there when the block has ended, and not if an exception left it.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
 
     def __init__(self, path: str | os.PathLike[str], depth: int) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
+        self._path = os.fspath(path)
         self._schema = pa.schema([(name, pa.int64()) for name in row_columns(depth)])
-        try:
-            self._writer = pq.ParquetWriter(os.fspath(path), self._schema)
-        except OSError as error:
-            raise ConfigError(f"{os.fspath(path)}: cannot be written: {error}") from error
+        self._stack = contextlib.ExitStack()
 
     def write(self, rows: NDArray[np.int64]) -> None:
         """Appends rows of shape (n, 4 x depth)."""
         import pyarrow as pa
 
         columns = [pa.array(np.ascontiguousarray(column)) for column in rows.T]
-        self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+        self._write(pa.record_batch(columns, schema=self._schema))
 
     def __enter__(self) -> Self:
+        self._write = self._stack.enter_context(parquet_writer(self._path, self._schema))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
+        self._stack.__exit__(kind, error, trace)
 
 
 @dataclass
@@ -210,7 +215,7 @@ def replay_rows(
         take: a side keeps its best ``depth`` levels, and the level that comes into this window when another leaves is
             taken from ``orderbook``; a row that differs is followed from the file's, so every row is judged by itself.
             Otherwise the book keeps every level and takes none.
-        out: a Parquet file for the rows, the first one included.
+        out: a Parquet file for the rows, the first one included; it is not there if the replay fails.
 
     Raises:
         ConfigError: the depth is not in the file, or nothing to take levels from.
@@ -241,8 +246,8 @@ def replay_rows(
                 _advance(replay, report, events, truth, take, rows)
                 if rows is not None:
                     writer.write(rows)
-    if truth is not None and len(truth.take(1)):
-        raise ProtocolError(f"{truth.path}: goes on after {report.rows} rows; expected one for each message")
+        if truth is not None and len(truth.take(1)):
+            raise ProtocolError(f"{truth.path}: goes on after {report.rows} rows; expected one for each message")
     for name, value in (("taken_from_file", "taken"), ("unknown_levels", "unknown_levels"), ("clamped", "clamped")):
         setattr(report, name, replay.counts[value])
     return report

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from engine.errors import StorageError
-from engine.storage.files import RecordedFile
+from engine.errors import ConfigError, StorageError
+from engine.storage.files import RecordedFile, check_apart, same_file
 
 CONTENT = b"".join(b"%d,%d\n" % (i, i * i * 7919 % 10_007) for i in range(50_000))
 
@@ -82,3 +82,20 @@ def test_empty_and_absent_files(tmp_path: Path) -> None:
         RecordedFile(tmp_path / "absent")
     with pytest.raises(StorageError, match="cannot be read: Is a directory"):
         RecordedFile(tmp_path)
+
+
+def test_one_file_has_many_names(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"a")
+    (tmp_path / "hard").hardlink_to(tmp_path / "a")
+    (tmp_path / "soft").symlink_to("a")
+    (tmp_path / "dangling").symlink_to("new")
+    for name in ("a", "hard", "soft", "../" + tmp_path.name + "/a"):
+        assert same_file(tmp_path / "a", tmp_path / name)
+        with pytest.raises(ConfigError, match="is the file being read"):
+            check_apart(tmp_path / name, tmp_path / "a")
+    assert same_file(tmp_path / "new", tmp_path / "dangling")
+    for one, other in (("a", "b"), ("a", "new"), ("new", "newer")):
+        assert not same_file(tmp_path / one, tmp_path / other)
+    check_apart(tmp_path / "b", tmp_path / "a")
+    assert not same_file("/dev/null", "/dev/null")  # as often as one likes

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine._native.decode import Decoder
-from engine.errors import ConfigError, ProtocolError
+from engine.errors import ConfigError, ProtocolError, StorageError
 from engine.storage.lobster import RowFile, RowWriter, file_facts, replay_rows, row_columns
 from tests.reference.lobster_rows import Message, replay
 
@@ -150,5 +150,15 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (tmp_path / "short.csv").write_text(text(pair.rows[:100]))
     with pytest.raises(ProtocolError, match=r"short.csv: ends after 100 rows; expected one for each message"):
         replay_rows(pair.batches(), orderbook=tmp_path / "short.csv", take=True)
-    with pytest.raises(ConfigError, match="cannot be written"):
-        RowWriter(tmp_path / "absent" / "rows.parquet", 1)
+    with pytest.raises(StorageError, match="cannot be written"), RowWriter(tmp_path / "absent" / "rows.parquet", 1):
+        pass
+
+
+@pytest.mark.parametrize("rows", [slice(0, 100), slice(0, None)])
+def test_a_replay_that_fails_leaves_no_rows(tmp_path: Path, rows: slice) -> None:
+    pair = Pair(tmp_path)
+    (tmp_path / "other.csv").write_text(text(pair.rows[rows]) + ("" if rows.stop else text(pair.rows[-1:])))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(ProtocolError, match="expected one for each message"):
+        replay_rows(pair.batches(), orderbook=tmp_path / "other.csv", take=True, out=tmp_path / "rows.parquet")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before

@@ -1,14 +1,12 @@
-"""The tape: round trips, torn tails, and what any Arrow reader sees."""
+"""Recording tapes: round trips, torn tails, what travels with which batch."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +17,9 @@ from engine.core.instruments import Instruments
 from engine.core.venues import venue_id
 from engine.errors import ConfigError, StorageError
 from engine.storage import tape as module
-from engine.storage.tape import ROWS, TapeBatch, TapeFile, TapeWriter, schema
+from engine.storage.tape import TapeWriter
+from engine.storage.tape_reader import TapeFile
+from engine.storage.tape_schema import ROWS, TapeBatch
 
 ARBITRARY = hnp.arrays(EVENT, st.integers(0, 40), elements=hnp.from_dtype(EVENT))
 
@@ -69,22 +69,9 @@ def test_long_arrays_become_several_batches(tmp_path: Path) -> None:
     assert joined(tmp_path / "t").tobytes() == array.tobytes() + array[::-7].tobytes()
 
 
-def test_batches_that_are_kept_are_not_overwritten(tmp_path: Path) -> None:
-    array = events(8 * ROWS)
-    with TapeWriter(tmp_path / "t") as writer:
-        writer.write(array)
-    with TapeFile(tmp_path / "t") as tape:
-        tails = [batch.events[-3:] for batch in tape]  # a slice holds the memory of its batch
-        again = [batch.events for batch in tape]
-    assert np.concatenate(tails).tobytes() == b"".join(
-        array[end - 3 : end].tobytes() for end in range(ROWS, 8 * ROWS + 1, ROWS)
-    )
-    assert np.concatenate(again).tobytes() == array.tobytes()
-
-
 def small_tape(path: Path) -> bytes:
     """Three batches with everything a batch can carry."""
-    instruments = Instruments(["AAPL", "MSFT", "NEVER"])
+    instruments = Instruments(["AAPL", "MSFT"])
     array = events(9)
     array["instrument"] = [0, 0, NO_INSTRUMENT, 1, 1, 1, 0, 0, 0]
     array["venue"] = [8, 8, 0, 1, 1, 1, 8, venue_id("OURX"), 0]
@@ -173,84 +160,12 @@ def test_recording_again_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_bytes() == data
 
 
-def test_any_arrow_reader_reads_the_events(tmp_path: Path) -> None:
-    array = events(1000)
-    array["ts_event"] //= 4
-    array["ts_recv"] //= 4
-    with TapeWriter(tmp_path / "t") as writer:
-        writer.write(array[:600])
-        writer.write(array[600:])
-    with pa.memory_map(str(tmp_path / "t")) as source, pa.ipc.open_stream(source) as reader:
-        assert reader.schema.metadata == {b"tickforge.tape": b"1"}
-        table = reader.read_all()
-    table.validate(full=True)
-    assert table.schema.field("ts_event").type == pa.timestamp("ns", "UTC")
-    for name in EVENT.names or ():
-        column = table[name].cast(pa.int64()) if name.startswith("ts_") else table[name]
-        assert (column.to_numpy() == array[name]).all(), name
-
-
-def test_the_stream_protocol_outlives_the_file_object(tmp_path: Path) -> None:
-    array = events(100)
-    with TapeWriter(tmp_path / "t") as writer:
-        writer.write(array)
-    tape = TapeFile(tmp_path / "t")
-    table = tape.to_arrow()
-    assert table.equals(pa.table(tape))
-    tape.close()
-    assert (table["order_id"].to_numpy() == array["order_id"]).all()
-
-
-def test_parquet_holds_the_events_and_their_instruments(tmp_path: Path) -> None:
-    small_tape(tmp_path / "t")
-    with TapeFile(tmp_path / "t") as tape:
-        tape.to_parquet(tmp_path / "t.parquet")
-        assert pq.read_table(tmp_path / "t.parquet").equals(tape.to_arrow())
-    metadata = pq.read_schema(tmp_path / "t.parquet").metadata
-    assert b'"symbol":"MSFT"' in metadata[b"tickforge.instruments"]
-    assert b'"8":"IEXG"' in metadata[b"tickforge.venues"]
-
-
 def test_empty_writes_leave_no_batch_but_side_rows_alone_do(tmp_path: Path) -> None:
     with TapeWriter(tmp_path / "t") as writer:
         writer.write(np.empty(0, EVENT))
         writer.write(np.empty(0, EVENT), [{"type": "A"}])
     with TapeFile(tmp_path / "t") as tape:
         assert [(len(batch.events), batch.side) for batch in tape] == [(0, [{"type": "A"}])]
-
-
-def as_other_version(path: Path) -> None:
-    with pa.OSFile(str(path), "wb") as sink:
-        pa.ipc.new_stream(sink, schema().with_metadata({"tickforge.tape": "2"})).close()
-
-
-def as_plain_arrow(path: Path) -> None:
-    with pa.OSFile(str(path), "wb") as sink:
-        pa.ipc.new_stream(sink, pa.schema([("a", pa.int8())])).close()
-
-
-def as_compressed(path: Path) -> None:
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    columns = [pa.array([0] * 99, field.type) for field in schema()]
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema(), options=options) as writer:
-        writer.write_batch(pa.record_batch(columns, schema=schema()))
-
-
-@pytest.mark.parametrize(
-    ("write", "text"),
-    [
-        (lambda path: path.write_bytes(b"time,type,id\n" * 9), "not a tape .* \\(at byte 0\\)"),
-        (lambda path: path.write_bytes(b"x"), "not a tape"),
-        (as_other_version, "a tape of version 2; expected version 1"),
-        (as_plain_arrow, "an Arrow stream, but not a tape"),
-        (as_compressed, "no batch of events"),
-        (lambda path: None, "cannot be read: No such file"),
-    ],
-)
-def test_what_is_not_a_tape_is_refused(tmp_path: Path, write: Callable[[Path], object], text: str) -> None:
-    write(tmp_path / "t")
-    with pytest.raises(StorageError, match=text):
-        TapeFile(tmp_path / "t")
 
 
 def test_the_writer_names_what_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +196,7 @@ def test_the_writer_names_what_it_cannot_write(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_batch_knows_nothing_new_by_default() -> None:
-    assert TapeBatch(events(1))[1:] == ((), {}, (), ())
+    assert TapeBatch(events(1))[1:] == ((), {}, (), (), 0)
 
 
 def test_a_tape_goes_on_only_with_the_ids_it_knows(tmp_path: Path) -> None:
@@ -326,14 +241,68 @@ def test_a_tape_that_is_replaced_stays_whole_for_who_reads_it(tmp_path: Path) ->
     assert TapeFile(path).rows == 0
 
 
-def test_a_venue_that_got_another_number_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.tape"
-    batch = events(3)
-    batch["venue"] = number = venue_id("MYEX")
-    with TapeWriter(path) as writer:
+def test_a_definition_that_changes_travels_with_the_next_batch(tmp_path: Path) -> None:
+    many = [f"S{number}" for number in range(400)]  # enough that not every definition is looked at
+    for symbols in (["AAPL", "MSFT"], ["AAPL", "MSFT", *many]):
+        instruments = Instruments(symbols)
+        batch = events(len(symbols))
+        batch["instrument"] = np.arange(len(symbols))
+        with TapeWriter(tmp_path / "t", instruments) as writer:
+            writer.write(batch)
+            writer.write(batch)
+            instruments.add("AAPL", tick="0.0001")
+            instruments.add("MSFT", tick="0.05")
+            writer.write(batch[:1])
+            instruments.add("AAPL", tick="0.0001")  # says nothing new
+            writer.write(batch[:1], [{"type": "A", "instrument": 1}])
+            instruments.add("MSFT", lot="100")
+        with TapeFile(tmp_path / "t") as tape:
+            rows = [[(row["id"], row["tick"], row["lot"]) for row in batch.instruments] for batch in tape.news()]
+            known = Instruments()
+            tape.define(known)
+        assert len(rows[0]) == len(symbols)
+        changed = [(0, "0.0001", "1"), (1, "0.05", "1")]
+        parts = [changed, []] if len(symbols) == 2 else [changed[:1], changed[1:]]
+        assert rows[1:] == [[], *parts, [(1, "0.01", "100")]]
+        assert [str(known[symbol].tick) for symbol in ("AAPL", "MSFT")] == ["0.0001", "0.01"]
+        assert known.symbols == symbols
+
+
+def test_a_tape_that_goes_on_takes_the_definitions_it_is_given(tmp_path: Path) -> None:
+    batch = events(1)
+    batch["instrument"] = 0
+    with TapeWriter(tmp_path / "t", Instruments(["AAPL"])) as writer:
         writer.write(batch)
-    monkeypatch.setattr(module, "venue_id", {"MYEX": 27}.get)
-    (read,) = TapeFile(path)
-    assert set(read.events["venue"].tolist()) == {27}
-    assert read.venues == {27: "MYEX"}
-    assert set(TapeFile(path).to_arrow()["venue"].to_pylist()) == {number}
+    for expected in ([1, 1], [1, 1, 0]):  # once is enough
+        with TapeWriter(tmp_path / "t", Instruments([{"symbol": "AAPL", "tick": "0.05"}]), resume=True) as writer:
+            writer.write(batch)
+        with TapeFile(tmp_path / "t") as tape:
+            assert [len(news.instruments) for news in tape.news()] == expected
+
+
+def test_the_rest_of_the_table_is_written_at_the_end(tmp_path: Path) -> None:
+    with TapeWriter(tmp_path / "t", Instruments(["AAPL", "MSFT"])):
+        pass
+    with TapeFile(tmp_path / "t") as tape:
+        assert [[row["symbol"] for row in batch.instruments] for batch in tape.news()] == [["AAPL", "MSFT"]]
+        assert (tape.torn, tape.rows) == (False, 0)
+    TapeWriter(tmp_path / "t", Instruments(["AAPL"])).close(complete=False)
+    assert TapeFile(tmp_path / "t").torn
+    assert len(TapeFile(tmp_path / "t")) == 0
+
+
+def test_a_closed_tape_says_that_it_is_closed(tmp_path: Path) -> None:
+    writer = TapeWriter(tmp_path / "t")
+    writer.close()
+    writer.close()
+    for write in (lambda: writer.write(events(1)), lambda: writer.write_batch(TapeBatch(events(1)))):
+        with pytest.raises(ValueError, match="t: the tape is closed"):
+            write()
+
+
+def test_a_tape_whose_instruments_are_damaged_does_not_go_on(tmp_path: Path) -> None:
+    data = small_tape(tmp_path / "t")
+    at = data.index(b'"id":1')
+    (tmp_path / "t").write_bytes(data[: at + 5] + b"7" + data[at + 6 :])
+    with pytest.raises(StorageError, match=r"the instruments are damaged: .*id of MSFT is 7; expected at most 1"):
+        TapeWriter(tmp_path / "t", Instruments(["AAPL", "MSFT"]), resume=True)
