@@ -182,7 +182,7 @@ def test_rim_files_that_are_gone_leave_the_list_or_are_still_planned():
 @pytest.mark.parametrize("path", [path for path in PYTHON if checkout.has_code(path)], ids=relative)
 def test_each_source_has_its_test(path):
     inside = path.relative_to(ENGINE)
-    stem = "init" if path.name == "__init__.py" else path.stem
+    stem = path.stem.strip("_")  # __init__.py and __main__.py are tested by test_init.py and test_main.py
     folder = ROOT / "tests" / inside.parent
     assert [*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")], f"no {folder}/test_{stem}.py"
 

@@ -12,6 +12,7 @@ from engine.cli.output import bar, figures, show, write_json
 from engine.core.clock import elapsed_ns
 from engine.core.units import NANOS
 from engine.replay import Tape, book_form, replay
+from engine.storage.files import same_file
 from engine.storage.lobster import RowReport, replay_rows
 
 if TYPE_CHECKING:
@@ -32,6 +33,18 @@ def command() -> None:
 
     Files in gzip, xz and zstandard are read as they are.
     """
+
+
+def _check_outputs(inputs: dict[str, str | None], outputs: dict[str, str | None]) -> None:
+    """No output may replace an input or another output: a usage error, before anything is opened."""
+    taken = {name: path for name, path in inputs.items() if path is not None}
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        for other, there in taken.items():
+            if same_file(path, there):
+                raise click.UsageError(f"{name} and {other} are the same file: {path}")
+        taken[name] = path
 
 
 def options(function: Callable[..., None]) -> Callable[..., None]:
@@ -85,6 +98,7 @@ def lobster(
         raise click.UsageError("--verify needs --orderbook")
     if lenient and orderbook is not None:
         raise click.UsageError("--lenient leaves lines out, so rows would no longer stand beside their messages")
+    _check_outputs({"FILE": file, "--orderbook": orderbook, "--start": start}, {"--out": out, "--tape": tape})
     source = replay(file, "lobster", symbol=symbol, date=date, lenient=lenient)
     run = _Run(source, tape)
     rows: RowReport | None = None
@@ -113,6 +127,7 @@ def iex(file: str, tape: str | None, lenient: bool, as_json: bool) -> None:
     \b
     Example: engine replay iex data_feeds_20170710_TOPS1.6.pcap.gz --json
     """
+    _check_outputs({"FILE": file}, {"--tape": tape})
     _replay(replay(file, "iex", lenient=lenient), tape, as_json)
 
 
@@ -125,6 +140,7 @@ def itch(file: str, date: str | None, tape: str | None, lenient: bool, as_json: 
     \b
     Example: engine replay itch 01302019.NASDAQ_ITCH50.gz --date 2019-01-30 --tape day.tape
     """
+    _check_outputs({"FILE": file}, {"--tape": tape})
     _replay(replay(file, "itch", date=date, lenient=lenient), tape, as_json)
 
 
@@ -138,6 +154,7 @@ def recorded_tape(file: str, tape: str | None, lenient: bool, as_json: bool) -> 
     \b
     Example: engine replay tape day.tape --json
     """
+    _check_outputs({"FILE": file}, {"--tape": tape})
     source = replay(file, "tape")
     if source.torn and not lenient:
         click.echo(f"engine: {file}: cut off; {source.dropped} bytes after the last complete batch dropped", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,14 @@ def test_one_command_does_not_load_what_others_need() -> None:
         "assert not {'pyarrow', 'rich', 'engine.replay', 'engine.cli.demo'} & set(sys.modules), sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["replay", "iex", "x"], ["--help"]])
+def test_modules_that_do_not_load_are_one_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "engine", *arguments]
+    environment = {**os.environ, "TICKFORGE_CPU": "foo"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.startswith("engine: ")
+    assert "TICKFORGE_CPU" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

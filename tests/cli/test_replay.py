@@ -171,3 +171,58 @@ def test_lenient_goes_without_an_orderbook_file(pair: Path) -> None:
     found = run("replay", "lobster", pair / MESSAGES, "--orderbook", pair / "orderbook.csv", "--lenient")
     assert found.exit_code == 2
     assert "--lenient" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lobster", MESSAGES, "--orderbook", "orderbook.csv", "--verify", "--out", "orderbook.csv"],
+        ["lobster", MESSAGES, "--out", "./" + MESSAGES],
+        ["lobster", MESSAGES, "--start", "orderbook.csv", "--out", "link"],
+        ["lobster", MESSAGES, "--orderbook", "orderbook.csv", "--tape", "orderbook.csv"],
+        ["lobster", MESSAGES, "--tape", "new", "--out", "new"],
+        ["lobster", MESSAGES, "--tape", MESSAGES],
+        ["itch", MESSAGES, "--tape", MESSAGES],
+        ["iex", MESSAGES, "--tape", MESSAGES],
+        ["tape", MESSAGES, "--tape", MESSAGES],
+    ],
+)
+def test_no_output_replaces_an_input_or_another_output(
+    pair: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(pair)
+    (pair / "link").symlink_to("orderbook.csv")
+    before = {path.name: path.read_bytes() for path in pair.iterdir()}
+    result = run("replay", *arguments)
+    assert result.exit_code == 2
+    assert "are the same file" in result.stderr
+    assert {path.name: path.read_bytes() for path in pair.iterdir()} == before
+
+
+def test_a_failed_run_leaves_no_rows_and_a_torn_tape(pair: Path) -> None:
+    (pair / MESSAGES).write_text(TEXT + "34203.0,9,4,2,1000200,-1\n")
+    result = run("replay", "lobster", pair / MESSAGES, "--out", pair / "rows", "--tape", pair / "a.tape")
+    assert result.exit_code == 2
+    assert sorted(path.name for path in pair.iterdir()) == sorted([MESSAGES, "a.tape", "orderbook.csv"])
+    assert engine.replay(pair / "a.tape").torn
+
+
+def test_ctrl_c_is_130_and_leaves_no_rows(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.storage.lobster._advance", interrupted)
+    result = run("replay", "lobster", pair / MESSAGES, "--out", pair / "rows", "--tape", pair / "a.tape")
+    assert result.exit_code == 130
+    assert result.stderr == "engine: interrupted\n"
+    assert sorted(path.name for path in pair.iterdir()) == sorted([MESSAGES, "a.tape", "orderbook.csv"])
+    assert engine.replay(pair / "a.tape").torn
+
+
+def test_a_damaged_tape_is_one_line(pair: Path) -> None:
+    run("replay", "lobster", pair / MESSAGES, "--tape", pair / "a.tape")
+    (pair / "a.tape").write_bytes((pair / "a.tape").read_bytes().replace(b'"lot":"1"', b'"lot":"?"'))
+    result = run("replay", "tape", pair / "a.tape")
+    assert result.exit_code == 2
+    assert "a.tape: the instruments are damaged" in result.stderr
+    assert "(at byte" in result.stderr
