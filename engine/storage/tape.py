@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["TapeWriter"]
 
 #: Definitions that are all looked at with each batch; of larger tables those the batch refers to.
-_FEW: Final = 256
+_FEW: Final = 64
 
 
 class InstrumentTable(Protocol):
@@ -52,7 +52,7 @@ class TapeWriter:
     Args:
         path: the file; an existing one is replaced.
         instruments: where the definitions of the instruments in the events are found. What is defined anew travels with
-            the next batch (of tables of more than 256, with the next that refers to it), and the rest of the table when
+            the next batch (of tables of more than 64, with the next that refers to it), and the rest of the table when
             the tape is closed.
         resume: go on after the last complete batch of an existing tape, torn or ended, instead of replacing it.
 
@@ -203,8 +203,9 @@ class TapeWriter:
         table = self._instruments
         if table is None:
             return {}
-        changed = {number: one for number in known if (one := table[number]) is not self._written[number]}
-        changed = {number: one for number, one in changed.items() if one != self._written[number]}
+        written = self._written  # the same object says the same: values are looked at only where it is another
+        changed = {number: one for number in known if (one := table[number]) is not written[number]}
+        changed = {number: one for number, one in changed.items() if one != written[number]}
         return changed | {number: table[number] for number in new if number < len(table)}
 
     def _new_venues(self, rows: int) -> list[int]:
