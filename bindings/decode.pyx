@@ -1,9 +1,11 @@
 # distutils: language = c++
 # cython: auto_pickle=False
+# cython: embedsignature=False
 """Wire formats to records: the symbol table and the decoders."""
 
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.number cimport PyNumber_Index
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -190,6 +192,7 @@ cdef class _Memory:
 
 cdef class Decoder:
     """Decoder(format, instruments=None, *, symbol=None, date=None, lenient=False, venue=None, provider=None)
+--
 
     Bytes of one feed or file in, records out; it opens nothing and waits for nothing.
 
@@ -217,6 +220,7 @@ cdef class Decoder:
     cdef bint closed
     cdef readonly str format
     cdef readonly object instruments
+    cdef SymbolTable table  # the one of `instruments` that `native` writes to: it must not die before
 
     def __cinit__(self):
         self.memories = []
@@ -240,17 +244,26 @@ cdef class Decoder:
         options.lobster_origin = _origin(venue_id(venue or "XNAS"), provider_id("lobster" if provider is None else provider))
         options.midnight = midnight_ns(date)
         options.lenient = bool(lenient)
+        if instruments is not None and not isinstance(instruments, Instruments):
+            raise TypeError(f"instruments are {instruments!r}; expected an Instruments")
         self.instruments = Instruments() if instruments is None else instruments
-        cdef SymbolTable table = self.instruments.table
-        options.instrument = table.add(symbol) if symbol is not None else NO_INSTRUMENT
-        self.native = new CDecoder(table.native[0], options)
+        self.table = self.instruments.table
+        options.instrument = self.table.add(symbol) if symbol is not None else NO_INSTRUMENT
+        self.native = new CDecoder(self.table.native[0], options)
         self.format = format
         self.descr = EVENT
 
     def __dealloc__(self):
         del self.native
 
-    def receive_bytes(self, data, int64_t ts_recv=0):
+    def __repr__(self):
+        if self.native == NULL:
+            return "Decoder(not made)"
+        cdef const Counts* counts = &self.native.counts()
+        return (f"Decoder({self.format!r}, {self.table.native.size()} instruments, {counts.bytes} bytes, "
+                f"{counts.events} events, {counts.gaps} gaps, {counts.malformed} malformed)")
+
+    def receive_bytes(self, data, ts_recv=0):
         """The events of the next piece of input, cut anywhere.
 
         Args:
@@ -262,13 +275,15 @@ cdef class Decoder:
 
         Raises:
             ProtocolError: malformed input (see the class); the message names byte or line, type and what was expected.
+            TypeError: no buffer, or a time that is not a whole number. ValueError: a time that does not fit 64 bits.
         """
         cdef Py_buffer view
+        cdef int64_t received = _nanoseconds(ts_recv)
         self._check_open()
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         self.busy = True
         try:
-            return self._decode(<const uint8_t*>view.buf, <size_t>view.len, ts_recv, False)
+            return self._decode(<const uint8_t*>view.buf, <size_t>view.len, received, False)
         finally:
             self.busy = False
             PyBuffer_Release(&view)
@@ -297,7 +312,11 @@ cdef class Decoder:
         return b""
 
     def take_side(self):
-        """What does not fit ``EVENT`` since the last call, as a list of the dataclasses of ``engine.core.side``."""
+        """What does not fit ``EVENT`` since the last call, as a list of the dataclasses of ``engine.core.side``.
+
+        All that the last ``receive_bytes`` met is there. Of what earlier calls left, each ``receive_bytes`` keeps the newest
+        65,536 only, and counts the rest as side_dropped: a caller who never asks does not fill the memory.
+        """
         from engine.core.side import side_messages
 
         return side_messages(self.take_side_records(), self.instruments)
@@ -412,6 +431,15 @@ cdef class Decoder:
         if count < COPY_BELOW:
             return array_copy(self.descr, memory.data, count, RECORD)
         return array_of(self.descr, memory.data, count, memory)
+
+
+cdef int64_t _nanoseconds(object ts_recv) except? -1:
+    try:
+        return PyNumber_Index(ts_recv)
+    except TypeError:
+        raise TypeError(f"ts_recv is {ts_recv!r}; expected whole nanoseconds") from None
+    except OverflowError:
+        raise ValueError(f"ts_recv is {ts_recv!r}; expected nanoseconds that fit 64 bits") from None
 
 
 cdef uint64_t _origin(int venue, int provider):

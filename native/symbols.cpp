@@ -15,6 +15,17 @@ uint64_t hash_of(const char* name, size_t length) {
     return hash ^ (hash >> 29);
 }
 
+// A field of 8 bytes without the blanks behind.
+struct Unpadded {
+    char text[8];
+    size_t length = sizeof text;
+
+    explicit Unpadded(uint64_t padded) {
+        std::memcpy(text, &padded, sizeof text);
+        while (length > 0 && text[length - 1] == ' ') --length;
+    }
+};
+
 }  // namespace
 
 bool symbol_valid(const char* name, size_t length) {
@@ -23,6 +34,11 @@ bool symbol_valid(const char* name, size_t length) {
         if (name[i] <= ' ' || name[i] > '~') return false;
     }
     return true;
+}
+
+bool symbol8_valid(uint64_t padded) {
+    const Unpadded name(padded);
+    return symbol_valid(name.text, name.length);
 }
 
 SymbolTable::SymbolTable() : slots_(FIRST_SLOTS, 0) {}
@@ -62,11 +78,8 @@ uint32_t SymbolTable::add(const char* name, size_t length) {
 }
 
 uint32_t SymbolTable::add8(uint64_t padded) {
-    char text[8];
-    std::memcpy(text, &padded, sizeof text);
-    size_t length = sizeof text;
-    while (length > 0 && text[length - 1] == ' ') --length;
-    return add(text, length);
+    const Unpadded name(padded);
+    return add(name.text, name.length);
 }
 
 uint32_t SymbolTable::find(const char* name, size_t length) const {

@@ -7,12 +7,17 @@
 
 namespace tf {
 
-inline constexpr size_t SYMBOL_MAX = 32;            // bytes
-inline constexpr uint32_t SYMBOLS_MAX = 1u << 24;   // beyond it no id is given: garbage cannot eat the memory
+inline constexpr size_t SYMBOL_MAX = 32;  // bytes
+// Beyond it no id is given: garbage cannot eat the memory. Books count ids from here on as unknown, and have no more
+// (MOST_INSTRUMENTS in book/layout.hpp).
+inline constexpr uint32_t SYMBOLS_MAX = 1u << 22;
 inline constexpr uint32_t NO_SYMBOL = 0xFFFFFFFFu;  // = NO_INSTRUMENT
 
 // Whether these bytes may name an instrument: 1 to 32 printable ASCII characters, no blanks.
 bool symbol_valid(const char* name, size_t length);
+
+// The same for a field of 8 bytes padded with blanks, given as its little-endian integer.
+bool symbol8_valid(uint64_t padded);
 
 class SymbolTable {
   public:
@@ -23,7 +28,7 @@ class SymbolTable {
     // The id of the symbol, a new one on first use; NO_SYMBOL if the name is not valid or the table is full.
     uint32_t add(const char* name, size_t length);
 
-    // The same for a field of 8 bytes padded with blanks, given as its little-endian integer.
+    // The same for a field of 8 bytes padded with blanks.
     uint32_t add8(uint64_t padded);
 
     // The id, or NO_SYMBOL.

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from datetime import timedelta
-from decimal import Context, Decimal, InvalidOperation
-from typing import Final
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
+from numbers import Integral, Real
+from typing import Final, SupportsIndex
 
-__all__ = ["NANOS", "Duration", "Number", "duration_ns", "from_nanos", "to_nanos"]
+__all__ = ["NANOS", "Duration", "Number", "duration_ns", "from_nanos", "round_to_step", "to_nanos"]
 
 NANOS: Final = 1_000_000_000  #: counts in one unit: every price and quantity of the core is a multiple of 1e-9
 _LIMIT: Final = 2**63 - 1
-_EXACT: Final = Context(prec=800)  # holds any float's decimal text and more; scaling by 1e9 never rounds
+_BEYOND: Final = 2**63 // NANOS + 1  # units
+# Holds any float's decimal text and more; scaling by 1e9 never rounds, nor does any exponent.
+_EXACT: Final = Context(prec=800, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 _UNITS_NS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NANOS, "m": 60 * NANOS, "h": 3_600 * NANOS}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|m|h)\s*")
 
-Number = int | float | str | Decimal
+Number = int | float | str | Decimal | SupportsIndex  #: NumPy's integers and floats, too
 Duration = timedelta | str  #: "250ms", "15m": a decimal number and one of ns, us, ms, s, m, h
+
+
+def _exact(value: Number, name: str) -> Decimal:
+    """What ``value`` means, not rounded: floats of any width mean their own shortest decimal text."""
+    try:
+        if isinstance(value, str | Decimal):
+            decimal = Decimal(value)
+        elif isinstance(value, Integral):
+            decimal = Decimal(operator.index(value))
+        elif isinstance(value, float):
+            decimal = Decimal(repr(float(value)))
+        elif isinstance(value, Real):  # NumPy's other floats
+            decimal = Decimal(str(value))
+        else:
+            raise ValueError
+    except (InvalidOperation, ValueError):
+        raise ValueError(f"{name} is {value!r}; expected a number") from None
+    if not decimal.is_finite():
+        raise ValueError(f"{name} is {value!r}; expected a finite number")
+    if decimal.copy_abs() > _BEYOND:
+        raise ValueError(f"{name} is {value!r}; expected between -9223372036 and 9223372036")
+    return decimal
 
 
 def to_nanos(value: Number, name: str = "value") -> int:
@@ -26,13 +52,7 @@ def to_nanos(value: Number, name: str = "value") -> int:
     Raises:
         ValueError: not a finite number, not a multiple of 1e-9, or outside +-9.22e9.
     """
-    try:
-        decimal = Decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}; expected a number") from None
-    if not decimal.is_finite():
-        raise ValueError(f"{name} is {value!r}; expected a finite number")
-    scaled = decimal.scaleb(9, _EXACT)
+    scaled = _exact(value, name).scaleb(9, _EXACT)
     if scaled != (count := int(scaled)):
         raise ValueError(f"{name} is {value!r}; expected a multiple of 1e-9")
     if not -_LIMIT <= count <= _LIMIT:
@@ -43,6 +63,16 @@ def to_nanos(value: Number, name: str = "value") -> int:
 def from_nanos(count: int) -> Decimal:
     """The exact decimal value of a count of 1e-9."""
     return Decimal(count).scaleb(-9, _EXACT)
+
+
+def round_to_step(value: Number, step: Decimal, *, up: bool, name: str = "value") -> Decimal:
+    """The nearest multiple of ``step`` that is not below ``value`` (``up``), or not above it; exact.
+
+    Raises:
+        ValueError: not a finite number, or outside +-9.22e9.
+    """
+    steps = _EXACT.divide(_exact(value, name), step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+    return _EXACT.multiply(steps, step)
 
 
 def duration_ns(value: Duration, name: str = "duration") -> int:

@@ -78,8 +78,11 @@ def venue_id(name: str) -> int:
 
     Raises:
         ValueError: not 1 to 8 characters of A-Z and 0-9.
+        TypeError: no text.
         ConfigError: another registered name has the same computed number.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"venue is {name!r}; expected text of 1 to 8 characters")
     if (number := VENUES.get(name)) is not None:
         return number
     if not _NAME.fullmatch(name):

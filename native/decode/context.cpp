@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "decode/wire.hpp"
+
 namespace tf::decode {
 
 bool report(Context& context, Protocol protocol, const uint8_t* at, uint8_t type, const char* what, int64_t seen,
@@ -16,6 +18,14 @@ bool report(Context& context, Protocol protocol, const uint8_t* at, uint8_t type
 }
 
 uint32_t learn_symbol(Context& context, uint64_t symbol) { return context.cache.learn(symbol); }
+
+bool report_symbol(Context& context, Protocol protocol, const uint8_t* at, uint8_t type) {
+    if (symbol8_valid(little64(at))) {
+        return report(context, protocol, at, type, "symbol is one too many; %lld in one table are the maximum",
+                      SYMBOLS_MAX);
+    }
+    return report(context, protocol, at, type, "expected a symbol of printable ASCII padded with blanks");
+}
 
 void push_side(Context& context, Protocol protocol, uint64_t origin, const uint8_t* message, size_t length,
                int64_t ts_event, uint64_t sequence, uint32_t instrument) {

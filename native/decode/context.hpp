@@ -86,6 +86,8 @@ struct Context {
     uint64_t lobster_origin = 0;
     int64_t midnight = 0;
     int64_t ts_recv = 0;
+    uint8_t iex_aside =
+        0;  // flags of IEX events that change no book: LAST, but none where atomic events go on around them
     Lines* lines = nullptr;
     uint64_t sequence = 0;          // messages or rows so far, where the format does not number them
     const uint8_t* data = nullptr;  // the bytes being decoded; data[0] stands at `base` of the stream
@@ -101,8 +103,12 @@ struct Context {
 bool report(Context& context, Protocol protocol, const uint8_t* at, uint8_t type, const char* what, int64_t seen = 0,
             int64_t expected = 0);
 
-// The instrument of a blank-padded symbol of 8 bytes, NO_SYMBOL if it is not valid. Takes a lock on first sight.
+// The instrument of a blank-padded symbol of 8 bytes, NO_SYMBOL if it is not valid or the table is full. Takes a lock on
+// first sight.
 uint32_t learn_symbol(Context& context, uint64_t symbol);
+
+// Reports the symbol of 8 bytes at `at` that learn_symbol gave no instrument, as `report` does.
+bool report_symbol(Context& context, Protocol protocol, const uint8_t* at, uint8_t type);
 
 // Adds a message to the side stream.
 void push_side(Context& context, Protocol protocol, uint64_t origin, const uint8_t* message, size_t length,

@@ -134,6 +134,7 @@ Event* quote(const Message& m, Event* out) {
 
 Event* trade(const Message& m, Event* out) {
     Event event = m.blank(m.at[0] == 'T' ? Kind::TRADE : Kind::TRADE_BREAK);
+    event.flags = m.context.iex_aside;
     event.quantity = m.shares(18);
     event.price = m.price(22);
     event.order_id = little64(m.at + 30);
@@ -203,6 +204,7 @@ Event* translate(const Message& m, Event* out) {
             return out;
         default:
             *out = m.blank(Kind::STATUS);
+            out->flags = m.context.iex_aside;
             out->conditions = static_cast<uint32_t>(status_of(m.at[0], m.at[1]));
             return out + 1;
     }
@@ -242,7 +244,7 @@ Verdict wrong(Context& context, const uint8_t* at, uint8_t type, const char* wha
 Verdict check(Context& context, const uint8_t* m, uint32_t instrument) {
     const uint8_t type = m[0];
     if (instrument == NO_SYMBOL && type != 'S') {
-        return wrong(context, m + 10, type, "expected a symbol of printable ASCII padded with blanks", 0, 0);
+        return report_symbol(context, Protocol::IEX, m + 10, type) ? Verdict::SKIP : Verdict::STOP;
     }
     const Prices prices = prices_of(type);
     for (const size_t place : {prices.first, prices.second}) {
@@ -314,10 +316,16 @@ Step iex_segment(Context& context, const uint8_t* data, size_t size, Event* out,
     ++context.counts.segments;
     context.counts.heartbeats += count == 0;
     const LineKey key{little64(data + 4), static_cast<uint64_t>(Protocol::IEX) << 32 | little16(data + 2)};
+    // DEEP's atomic events are of price level updates only; trades and statuses come between them and end none.
+    context.iex_aside = little16(data + 2) == IEX_DEEP ? 0 : LAST;
     const bool at_start = little64(data + 16) == 0;  // stream offset
     const int64_t time = static_cast<int64_t>(little64(data + 32));
     const uint64_t restarts = context.counts.restarts;
     const uint64_t seen = context.lines->arrive(context.counts, key, sequence, count, time, at_start);
+    if (seen == NOT_OF_LINE) {
+        const bool go_on = report_number(context, Protocol::IEX, data + 24, sequence);
+        return Step{size, out, go_on ? Outcome::MORE : Outcome::PROBLEM};
+    }
     if (context.counts.restarts != restarts) out = clear_venue(context, time, sequence, out);
     const Step step = iex_kernel().messages(context, data + IEX_HEADER, size - IEX_HEADER, count, seen, sequence, out);
     return Step{size, step.out, step.outcome};

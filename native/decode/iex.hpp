@@ -8,6 +8,7 @@ namespace tf::decode {
 inline constexpr size_t IEX_HEADER = 40;
 inline constexpr uint16_t IEX_PROTOCOL_FIRST = 0x8002;  // TOPS 1.5, then TOPS 1.6, DEEP 1.0, DEEP+ 1.0
 inline constexpr uint16_t IEX_PROTOCOL_LAST = 0x8005;
+inline constexpr uint16_t IEX_DEEP = 0x8004;
 inline constexpr int64_t IEX_PRICE_STEP = NANOS / 10'000;  // prices are counts of 1e-4
 inline constexpr int64_t IEX_PRICE_MAX = INT64_MAX / IEX_PRICE_STEP;
 

@@ -242,9 +242,7 @@ Event* itch_any(Context& context, const uint8_t* m, size_t length, uint64_t sequ
     const uint16_t code = big16(m + 1);
     const size_t place = symbol_place(type);
     if (place != 0 && !itch_name(context, code, little64(m + place))) {
-        const bool go_on =
-            report(context, Protocol::ITCH, m + place, type, "expected a symbol of printable ASCII padded with blanks");
-        return go_on ? out : nullptr;
+        return report_symbol(context, Protocol::ITCH, m + place, type) ? out : nullptr;
     }
     const uint32_t instrument = ~context.locates[code].inverted;
     if (type == 'A' || type == 'F' || type == 'P') return add_order(context, m, sequence, instrument, out);

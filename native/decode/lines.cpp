@@ -2,7 +2,13 @@
 
 namespace tf::decode {
 
+bool report_number(Context& context, Protocol protocol, const uint8_t* at, uint64_t number) {
+    return report(context, protocol, at, 0, "first message number is %llu; expected one within %lld of the line's",
+                  static_cast<int64_t>(number), static_cast<int64_t>(JUMP_MAX));
+}
+
 uint64_t Lines::arrive(Counts& counts, LineKey key, uint64_t first, uint64_t count, int64_t time, bool at_start) {
+    if (count > UINT64_MAX - first) return NOT_OF_LINE;
     const auto is = [&](size_t i) { return lines_[i].key.high == key.high && lines_[i].key.low == key.low; };
     if (used_ == 0 || !is(recent_)) {
         size_t i = 0;
@@ -14,7 +20,7 @@ uint64_t Lines::arrive(Counts& counts, LineKey key, uint64_t first, uint64_t cou
                 i = oldest_;
                 oldest_ = (oldest_ + 1) % LINES_MAX;
             }
-            lines_[i] = Line{key, first, time};
+            lines_[i] = Line{key, first, time, 0};
         }
         recent_ = i;
     }
@@ -22,6 +28,13 @@ uint64_t Lines::arrive(Counts& counts, LineKey key, uint64_t first, uint64_t cou
     if (at_start && first < line.next && time - line.time > RESTART_NS) {
         ++counts.gaps;
         ++counts.restarts;
+        line.next = first;
+    } else if ((first > line.next ? first - line.next : line.next - first) > JUMP_MAX) {
+        if (first != line.other || count == 0) {
+            line.other = first + count;
+            return NOT_OF_LINE;
+        }
+        ++counts.gaps;
         line.next = first;
     } else if (first > line.next) {
         ++counts.gaps;

@@ -32,6 +32,10 @@ Step mold_packet(Context& context, const uint8_t* data, size_t size, Event* out,
     if (sequence != 0) {  // numbers start at 1: 0 is a packet whose numbering was removed
         const LineKey key{little64(data), static_cast<uint64_t>(Protocol::MOLD) << 32 | little16(data + 8)};
         seen = context.lines->arrive(context.counts, key, sequence, count);
+        if (seen == NOT_OF_LINE) {
+            const bool go_on = report_number(context, Protocol::MOLD, data + 10, sequence);
+            return Step{size, out, go_on ? Outcome::MORE : Outcome::PROBLEM};
+        }
     }
     size_t at = MOLD_HEADER;
     for (uint64_t i = 0; i < seen; ++i) at += 2u + big16(data + at);

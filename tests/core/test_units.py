@@ -3,9 +3,10 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
-from engine.core.units import NANOS, duration_ns, from_nanos, to_nanos
+from engine.core.units import NANOS, duration_ns, from_nanos, round_to_step, to_nanos
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,12 @@ from engine.core.units import NANOS, duration_ns, from_nanos, to_nanos
         (Decimal("-12.5"), -12_500_000_000),
         (9_223_372_036, 9_223_372_036 * NANOS),
         ("9223372036.854775807", 2**63 - 1),
+        (np.int64(7), 7 * NANOS),
+        (np.uint8(7), 7 * NANOS),
+        (np.float64(0.1), 100_000_000),
+        (np.float32(0.1), 100_000_000),  # its own shortest text, not the double's beside it
+        (np.float16(0.1), 100_000_000),
+        (np.longdouble("0.1"), 100_000_000),
     ],
 )
 def test_numbers_become_exact_counts_and_come_back(value, count):
@@ -25,11 +32,38 @@ def test_numbers_become_exact_counts_and_come_back(value, count):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("1e-10", "a multiple of 1e-9"), ("nan", "a finite number"), (10**10, "between"), ("ten", "a number")],
+    [
+        ("1e-10", "a multiple of 1e-9"),
+        ("1e-1000500", "a multiple of 1e-9"),
+        ("nan", "a finite number"),
+        (np.float32("inf"), "a finite number"),
+        (10**10, "between"),
+        (Decimal("-1e999999"), "between"),
+        ("9223372036.854775808", "between"),
+        ("ten", "a number"),
+        (None, "a number"),
+        ((0, (1,), 0), "a number"),
+        (np.array([1, 2]), "a number"),
+    ],
 )
 def test_numbers_that_do_not_fit_are_refused(value, expected):
     with pytest.raises(ValueError, match=f"price is .*{expected}"):
         to_nanos(value, "price")
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "down", "up"),
+    [
+        (np.int32(3), "0.3", "3.0", "3.0"),
+        (np.float32(101.237), "0.01", "101.23", "101.24"),
+        (101.2371234567891, "0.01", "101.23", "101.24"),  # finer than 1e-9: a price computed from others
+        (Decimal("1e-999999"), "0.01", "0", "0.01"),
+        ("-9223372036", "0.000000001", "-9223372036", "-9223372036"),
+    ],
+)
+def test_steps(value, step, down, up):
+    assert round_to_step(value, Decimal(step), up=False) == Decimal(down)
+    assert round_to_step(value, Decimal(step), up=True) == Decimal(up)
 
 
 @pytest.mark.parametrize(

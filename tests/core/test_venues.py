@@ -46,6 +46,12 @@ def test_bad_venue_names(name):
         venues.venue_id(name)
 
 
+@pytest.mark.parametrize("name", [None, 1, b"XNAS"])
+def test_venue_names_are_text(name):
+    with pytest.raises(TypeError, match="venue is "):
+        venues.venue_id(name)
+
+
 def test_unknown_numbers():
     with pytest.raises(KeyError):
         venues.venue_name(0x7FFF)

@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import re
+import struct
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import EVENT, Decoder
+from engine import EVENT, Decoder, Flag, Kind
 from engine._native import batch
 from engine.errors import ProtocolError
 from tests.reference import capture, iex, itch, lobster
@@ -155,6 +156,75 @@ def test_large_inputs_agree_with_small_pieces(form):
         pieces, *others = native(form, data, range(size, len(data), size))
         np.testing.assert_array_equal(pieces, whole)
         assert others == rest
+
+
+def numbered(form, first, count=1):
+    """A segment or packet of `count` messages, and the place of its number."""
+    draw = random.Random(first)
+    if form == "iex":
+        return iex.segment([iex.random_message(draw, "8") for _ in range(count)], first), 24
+    messages = [itch.random_message(draw, "A") for _ in range(count)]
+    blocks = b"".join(struct.pack(">H", len(message)) + message for message in messages)
+    return struct.pack(">10sQH", b"session  1", first, count) + blocks, 10
+
+
+FAR = [2**63, 2**64 - 1, 2**33, 1_000 + 2**32]
+#: numbers of segments of one message -> whether it comes through
+LINES = {
+    "a jump": [[(1, 1), (2, 1), (far, 0), (3, 1), (4, 1)] for far in FAR],
+    "two jumps": [[(1, 1), (far, 0), (2**62, 0), (far, 0), (2, 1)] for far in FAR],
+    "the most": [[(1, 1), (2 + 2**32, 1), (3 + 2**32, 1)]],
+    "backwards": [[(2**40, 1), (5, 0), (2**40 + 1, 1)]],
+    "the end": [[(2**64 - 2, 1), (2**64 - 1, 0), (2**64 - 1, 0)]],
+    "a damaged start": [[(far, 1), (1, 0), (2, 1), (3, 1)] for far in FAR[::2]],
+}
+
+
+@pytest.mark.parametrize("form", ["iex", "moldudp64"])
+@pytest.mark.parametrize("line", LINES)
+def test_damaged_message_numbers_do_not_move_a_line(form, line):
+    for numbers in LINES[line]:
+        stream, wrong = b"", None
+        for first, good in numbers:
+            raw, place = numbered(form, first)
+            wrong = len(stream) + place if not good and wrong is None else wrong
+            stream += raw
+        check(form, stream, lenient=True)
+        strict = check(form, stream, lenient=False)
+        assert strict.error == wrong
+        events, counts, *_ = native(form, stream, lenient=True)
+        assert events["sequence"].tolist() == [first for first, good in numbers if good]
+        assert counts.get("malformed", 0) == sum(not good for _, good in numbers)
+        assert counts.get("duplicates", 0) == 0
+    with pytest.raises(ProtocolError, match="first message number is 18446744073709551615; expected one within"):
+        Decoder(form).receive_bytes(numbered(form, 2**64 - 1)[0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("form", ["iex", "moldudp64"])
+def test_streams_of_damaged_message_numbers(form, seed):
+    draw = random.Random(seed)
+    number, stream = draw.choice([1, 2**63, 2**64 - 30]), b""
+    for _ in range(60):
+        damage = draw.choice([0] * 6 + [1 << draw.randrange(64), 2**32, 2**32 + 1])
+        count = draw.choice([0, 1, 1, 3])
+        stream += numbered(form, (number ^ damage) % 2**64, count)[0]
+        number = min(number + count, 2**64 - 1)
+    check(form, stream, lenient=True, cuts=[draw.randrange(len(stream))])
+    check(form, stream, lenient=False)
+
+
+def test_trades_and_statuses_end_no_atomic_event_of_deep():
+    draw = random.Random(2)
+    for kind in iex.LAYOUTS:
+        message = iex.random_message(draw, kind)
+        message = message[:1] + b"\xff" + message[2:] if kind in "85TB" else message
+        for protocol in range(0x8002, 0x8006):
+            events = Decoder("iex").receive_bytes(iex.segment([message], 1, protocol=protocol))
+            aside = np.isin(events["kind"], [Kind.TRADE, Kind.TRADE_BREAK, Kind.STATUS]) & (protocol == 0x8004)
+            last = [index + 1 == len(events) for index in range(len(events))]
+            np.testing.assert_array_equal(events["flags"] & Flag.LAST, np.where(aside, 0, last))
+            check("iex", iex.segment([message], 1, protocol=protocol), lenient=False)
 
 
 # ---- captures

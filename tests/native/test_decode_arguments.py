@@ -2,6 +2,8 @@
 
 import array
 import datetime
+import gc
+import inspect
 import struct
 import threading
 
@@ -10,6 +12,7 @@ import pytest
 
 import engine
 from engine import EVENT, Decoder, Instruments, Kind, Side
+from engine._native.decode import SymbolTable
 from engine.errors import ProtocolError
 from tests.reference import iex, itch
 
@@ -170,6 +173,7 @@ def test_binary_errors(data, form, match):
         (("itch",), {"symbol": "AAPL"}, "none for other formats"),
         (("lobster",), {"symbol": "A B"}, "without blanks"),
         (("itch",), {"date": "yesterday"}, "expected YYYY-MM-DD"),
+        (("itch",), {"date": "2300-01-01"}, "date is 2300-01-01; expected 1678-01-01 to 2261-12-31"),
         (("itch",), {"venue": "x"}, "venue is"),
         (("itch",), {"provider": "nobody"}, "provider is"),
     ],
@@ -177,6 +181,53 @@ def test_binary_errors(data, form, match):
 def test_bad_arguments(arguments, options, match):
     with pytest.raises(ValueError, match=match):
         Decoder(*arguments, **options)
+
+
+@pytest.mark.parametrize("instruments", [5, ["AAPL"], "AAPL"])
+def test_instruments_are_instruments(instruments):
+    with pytest.raises(TypeError, match="expected an Instruments"):
+        Decoder("itch", instruments)
+
+
+def test_receive_times_are_whole_nanoseconds():
+    decoder = Decoder("itch")
+    assert decoder.receive_bytes(ADD, np.int64(2**62))["ts_recv"] == [2**62]
+    with pytest.raises(TypeError, match=r"ts_recv is 1\.5; expected whole nanoseconds"):
+        decoder.receive_bytes(b"", 1.5)
+    with pytest.raises(ValueError, match="64 bits"):
+        decoder.receive_bytes(b"", 2**63)
+    assert decoder.receive_bytes(DELETE, -1)["ts_recv"] == [-1]
+
+
+def test_what_a_decoder_shows():
+    decoder = Decoder("itch")
+    decoder.receive_bytes(ADD + DELETE)
+    assert repr(decoder) == "Decoder('itch', 1 instruments, 59 bytes, 2 events, 0 gaps, 0 malformed)"
+    assert repr(Decoder.__new__(Decoder)) == "Decoder(not made)"
+    signature = "(format, instruments=None, *, symbol=None, date=None, lenient=False, venue=None, provider=None)"
+    assert str(inspect.signature(Decoder)) == signature
+    assert str(inspect.signature(Decoder.receive_bytes)) == "(self, data, ts_recv=0)"
+    assert inspect.getdoc(Decoder).startswith("Bytes of one feed or file in")
+
+
+def test_a_decoder_keeps_the_table_it_writes_to():
+    instruments = Instruments()
+    decoder = Decoder("itch", instruments)
+    instruments.table = SymbolTable()
+    gc.collect()
+    assert decoder.receive_bytes(ADD)["instrument"] == [0]
+    assert "1 instruments" in repr(decoder)
+    assert len(instruments) == 0
+
+
+def test_the_side_stream_keeps_all_of_one_call_and_the_newest_of_earlier_ones():
+    directory = struct.pack(">HcHH6s8s20s", 39, b"R", 1, 0, bytes(6), b"AAPL    ", b" " * 20)
+    decoder = Decoder("itch")
+    decoder.receive_bytes(directory * 65_540)
+    assert decoder.counts["side_dropped"] == 0
+    decoder.receive_bytes(directory)
+    assert decoder.counts["side_dropped"] == 4
+    assert decoder.take_side_records()["sequence"].tolist() == list(range(5, 65_542))
 
 
 def test_one_thread_at_a_time():

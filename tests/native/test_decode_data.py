@@ -36,6 +36,9 @@ def test_deep_capture(data):
     assert counts["gaps"] == counts["restarts"] == 11  # the test system numbered from 1 again, eleven times
     assert {key: counts[key] for key in NO_LOSS if key != "gaps"} == {k: v for k, v in NO_LOSS.items() if k != "gaps"}
     levels = events[events["kind"] == Kind.LEVEL]
+    last = events["flags"] & 1 != 0  # only a price level update ends an atomic event here, or a restart
+    assert set(events["kind"][last].tolist()) == {Kind.LEVEL, Kind.CLEAR}
+    assert 0 < np.sum(last[events["kind"] == Kind.LEVEL]) < len(levels)
     assert len(np.unique(levels["instrument"])) == 20
     assert counts["events"] == len(events) == 342828 + 11  # a CLEAR of the venue at each restart
 

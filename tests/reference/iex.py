@@ -76,6 +76,7 @@ class IexTwin(Twin):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.lines = Lines(self.counts)
+        self.aside = Flag.LAST  # of what changes no book: it ends no atomic event of DEEP
 
     def stream(self, data: bytes) -> int:
         """How many bytes at the end are the start of a segment."""
@@ -105,6 +106,10 @@ class IexTwin(Twin):
         self.counts["heartbeats"] += count == 0
         restarts = self.counts["restarts"]
         seen = self.lines.arrive((protocol, channel, session), first, count, sent, offset == 0)
+        if seen is None:
+            self.malformed(at + 24)
+            return
+        self.aside = 0 if protocol == 0x8004 else Flag.LAST
         if self.counts["restarts"] != restarts:  # what stood in the venue's books is no more
             self.emit(Kind.CLEAR, ts_event=sent, sequence=first, instrument=NO_INSTRUMENT)
         place = 40
@@ -115,7 +120,7 @@ class IexTwin(Twin):
                 return
             if index >= seen:
                 message = data[place + 2 : place + 2 + length]
-                self.message(message, at + place + 2, (first + index) % 2**64)
+                self.message(message, at + place + 2, first + index)
             place += 2 + length
         if place != len(data):
             self.malformed(at + place)
@@ -144,7 +149,7 @@ class IexTwin(Twin):
         if kind in STATUS:
             if first not in STATUS[kind]:
                 self.refuse(at + 1)
-            self.emit(Kind.STATUS, **stamps, conditions=STATUS[kind][first])
+            self.emit(Kind.STATUS, **stamps, conditions=STATUS[kind][first], flags=self.aside)
         elif kind in "DXAI":
             self.side.append((2, m[0], m[1:], stamps.get("instrument", NO_INSTRUMENT)))
         elif kind in "aMRL":
@@ -179,6 +184,7 @@ class IexTwin(Twin):
                 price=price_nanos(price),
                 order_id=trade,
                 conditions=sale_conditions(flags),
+                flags=self.aside,
             )
 
     def order(
@@ -239,7 +245,7 @@ def segment(
 def random_stream(draw: random.Random, count: int) -> bytes:
     """Segments of two protocols and two sessions: gaps, copies, restarts, heartbeats, new types, longer messages."""
     out = []
-    numbers = {(protocol, session): 1 for protocol in (0x8003, 0x8005) for session in (7, 8)}
+    numbers = {(protocol, session): 1 for protocol in (0x8003, 0x8004, 0x8005) for session in (7, 8)}
     sent = 10**18
     for _ in range(count):
         protocol, session = key = draw.choice(list(numbers))

@@ -224,13 +224,14 @@ class ItchTwin(Twin):
         self.counts["session_ends"] += count == END_OF_SESSION
         count = 0 if count == END_OF_SESSION else count
         seen = self.lines.arrive(("mold", session), first, count) if first else 0
+        if seen is None:
+            self.malformed(at + 10)
+            return
         place = 20
         for index in range(count):
             (length,) = struct.unpack_from(">H", data, place)
             if index >= seen:
-                self.message(
-                    data[place + 2 : place + 2 + length], at + place + 2, (first + index) % 2**64 if first else 0
-                )
+                self.message(data[place + 2 : place + 2 + length], at + place + 2, first + index if first else 0)
             place += 2 + length
 
 
