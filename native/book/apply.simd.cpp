@@ -249,9 +249,11 @@ static inline uint64_t facts_of(const Event& event) {
 }
 static_assert(offsetof(Event, kind) == offsetof(Event, venue) + 3 &&
               offsetof(Event, side) == offsetof(Event, venue) + 4 &&
+              offsetof(Event, flags) == offsetof(Event, venue) + 5 &&
               offsetof(Event, reserved) == offsetof(Event, venue) + 6);
 constexpr uint64_t KIND_SIDE_RESERVED = 0xFFFF'00FF'FF00'0000;
 constexpr uint64_t LEVEL_BID = uint64_t{2} << 24 | uint64_t{1} << 32;
+constexpr uint64_t LAST_BIT = uint64_t{LAST} << 40;
 constexpr uint64_t LEVEL_ASK_MORE = uint64_t{1} << 32;
 static_assert(static_cast<int>(Kind::LEVEL) == 2 && static_cast<int>(Side::BID) == 1 &&
               static_cast<int>(Side::ASK) == 2);
@@ -306,6 +308,64 @@ TF_COLD static void start(Grid& grid, const Event& event) {
     grid.since = event.ts_event;
 }
 
+// The short way is open while nothing asks for more: no venue is stale, none quotes its own best, every one has marked
+// the end of an atomic event and none is inside one, and no sum can overflow.
+TF_COLD static void refresh_careful(Grid& grid) {
+    const uint64_t rows = grid.form == Form::VENUES && grid.rows < 64 ? (uint64_t{1} << grid.rows) - 1 : ~uint64_t{0};
+    const uint64_t all = grid.form == Form::VENUES ? rows : 1;
+    const bool plain = grid.huge == 0 && (grid.quoted[0] | grid.quoted[1] | grid.pending) == 0 &&
+                       (grid.live & all) == all && (grid.seen_last & all) == all;
+    grid.careful = plain ? 0 : -1;
+}
+
+// The short way: a LEVEL with LAST at a price on the grid, on a page that is found at once. False if it is not that.
+template <Form form>
+static inline bool apply_short(Grid& grid, const Event& event, uint32_t row, bool& changed) {
+    constexpr uint64_t MOST = form == Form::LEVELS ? INT64_MAX : HUGE;  // a negative quantity is larger, too
+    const uint64_t level = (facts_of(event) & (KIND_SIDE_RESERVED | LAST_BIT)) - (LEVEL_BID | LAST_BIT);
+    const int64_t quantity = event.quantity;
+    if ((level & ~LEVEL_ASK_MORE) != 0 || static_cast<uint64_t>(quantity | grid.careful) > MOST) return false;
+    const int side = static_cast<int>(level >> 32);
+    const uint64_t value = grid_value(grid, event.price);
+    const int64_t key = key_of(grid, side, value);
+    Page* page = page_at_once(grid, side, value, key);
+    if (page == nullptr) return false;
+    if (event.ts_event > grid.clock) grid.clock = event.ts_event;
+    if constexpr (form == Form::LEVELS) {
+        int64_t* at = reinterpret_cast<int64_t*>(page + 1) + (key & 63);
+        changed = settle(grid, side, page, at, key, quantity);
+    } else {
+        int64_t* at = level_of(grid, page, key & 63);
+        const int64_t now = at[0] - at[1 + row] + quantity;
+        at[1 + row] = quantity;
+        changed = settle(grid, side, page, at, key, now);
+    }
+    if (changed) count_crossed(grid);
+    return true;
+}
+
+// Any event, with all that may come with it.
+template <Form form>
+[[gnu::noinline]] static bool apply_long(Grid& grid, const Event& event, uint32_t row) {
+    if (grid.started == 0) start(grid, event);
+    const bool report = complete(grid, event, row, apply_one<form>(grid, event, row));
+    refresh_careful(grid);
+    return report;
+}
+
+template <Form form>
+static inline bool apply_any(Grid& grid, const Event& event, uint32_t row) {
+    if constexpr (form == Form::QUEUES) {
+        if (grid.started == 0) [[unlikely]] {
+            start(grid, event);
+        }
+        return complete(grid, event, row, apply_one<form>(grid, event, row));
+    } else {
+        bool changed;
+        return apply_short<form>(grid, event, row, changed) ? changed : apply_long<form>(grid, event, row);
+    }
+}
+
 constexpr size_t BOOK_AHEAD = 16;
 constexpr size_t ORDERS_AHEAD = 12;
 constexpr size_t PLACE_AHEAD = 8;
@@ -334,10 +394,7 @@ static bool apply_form(Grid& grid, const Event* events, size_t n, const uint8_t*
                 continue;
             }
         }
-        if (grid.started == 0) [[unlikely]] {
-            start(grid, event);
-        }
-        reported |= complete(grid, event, at, apply_one<form>(grid, event, at));
+        reported |= apply_any<form>(grid, event, at);
         latest = &event;
     }
     if (latest == nullptr) return false;
@@ -407,10 +464,7 @@ struct Changed {
 template <Form form>
 static inline void deliver(const BookSet& set, Grid& grid, uint32_t id, const Event& event, uint32_t row,
                            Changed& changed) {
-    if (grid.started == 0) [[unlikely]] {
-        start(grid, event);
-    }
-    const bool top = complete(grid, event, row, apply_one<form>(grid, event, row));
+    const bool top = apply_any<form>(grid, event, row);
     grid.ts_event = event.ts_event;
     grid.ts_recv = event.ts_recv;
     if (top && grid.batch != set.batch) {

@@ -133,10 +133,11 @@ struct alignas(64) Grid {
     uint32_t words;  // integers a level
     uint32_t rows;   // VENUES: quantities a level
     Form form;
-    uint8_t started;     // a timed event was applied
-    uint8_t watched;     // levels are counted or kept: every change has more to do
-    uint8_t orphaned;    // QUEUES: side + 1 of the order that the event before, a DELETE, removed; 0 none
-    uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
+    uint8_t started;   // a timed event was applied
+    uint8_t watched;   // levels are counted or kept: every change has more to do
+    uint8_t orphaned;  // QUEUES: side + 1 of the order that the event before, a DELETE, removed; 0 none
+    int64_t careful;   // -1: events take the long way, see refresh_careful
+    uint64_t unused;
 
     int64_t clock;  // latest ts_event
     int64_t ts_event;
@@ -149,7 +150,8 @@ struct alignas(64) Grid {
 
     Ladder side[2];  // bid, ask
 
-    int64_t* quote;  // VENUES: [rows][2], index of a level
+    int64_t* quote;      // VENUES: [rows][2], index of a level
+    uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
     Orders* orders;
     Page* free_pages;
     Spare spare[2];

@@ -230,6 +230,7 @@ Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
     grid->kept = kept;
     grid->rows = rows;
     grid->live = ~uint64_t{0};
+    grid->careful = -1;
     forget_tick(grid);
     grid->words = words_of(form, rows);
     if (form == Form::VENUES) grid->quote = allocate<int64_t>(2 * static_cast<size_t>(rows));
@@ -305,6 +306,7 @@ void grid_clear(Grid* grid) {
     grid->spread_sum = 0;
     grid->spread_duration = 0;
     grid->seen_last = 0;
+    grid->careful = -1;
     grid->pending = 0;
 }
 
@@ -350,6 +352,7 @@ void grid_grow_rows(Grid* grid, uint32_t rows) {
     grid->quote = wider;
     grid->rows = rows;
     grid->words = words;
+    grid->careful = -1;
     kept_rebuild(grid, 0);
     kept_rebuild(grid, 1);
 }
@@ -476,6 +479,7 @@ void row_set_live(Grid* grid, uint32_t row, bool live) {
     if (((grid->live & bit) != 0) == live) return;
     accrue_spread(*grid);
     grid->live ^= bit;
+    grid->careful = -1;
     contribute(grid, 0, row, live);
     contribute(grid, 1, row, live);
 }
