@@ -81,6 +81,14 @@ cdef inline int book_side(object side) except -1:
     raise ValueError(f"side is {side!r}; expected 'bid' or 'ask' ('buy', 'sell', engine.Side)")
 
 
+cdef inline Py_ssize_t clipped(object bound, Py_ssize_t n) except -1:
+    """A bound as slices take it: negative ones count from the end, none lies outside."""
+    cdef Py_ssize_t at = index(bound) if not PyLong_Check(bound) else bound
+    if at < 0:
+        at += n
+    return 0 if at < 0 else n if at > n else at
+
+
 cdef inline int64_t whole(object number) except? -1:
     """An integer as it is; anything that is none raises TypeError and is never cut."""
     return number if PyLong_Check(number) else index(number)
@@ -338,16 +346,20 @@ cdef class Book(Readings):
         grid_destroy(self.grid)
 
     @binding(False)
-    def apply(self, events):
+    def apply(self, events, start=0, stop=None, /):
         """Applies EVENT records in order; whether the best price or quantity of a side changed.
 
+        ``apply(events, start, stop)`` takes ``events[start:stop]`` without the price of a slice.
         A book that has seen ``Flag.LAST`` reports a change only when the atomic event it belongs to has ended.
         Events that cannot be applied are counted in ``counts``; none raises.
         """
         cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
+        cdef Py_ssize_t total = np.PyArray_DIM(array, 0)
+        cdef Py_ssize_t begin = clipped(start, total)
+        cdef Py_ssize_t end = total if stop is None else clipped(stop, total)
         self.free()
-        cdef size_t n = np.PyArray_DIM(array, 0)
-        cdef const Event* first = <const Event*>np.PyArray_DATA(array)
+        cdef size_t n = max(end - begin, 0)
+        cdef const Event* first = <const Event*>np.PyArray_DATA(array) + begin
         cdef cbool changed
         if n < BIG:
             return KERNELS.apply(self.grid, first, n, NULL)
@@ -495,15 +507,18 @@ cdef class ConsolidatedBook(MergedReadings):
         return list(self._names)
 
     @binding(False)
-    def apply(self, events):
+    def apply(self, events, start=0, stop=None, /):
         """Applies LEVEL, QUOTE and CLEAR to the venue each event names; whether the composed top changed.
 
-        ``Flag.LAST`` holds for each venue as in ``Book.apply``.
+        ``Flag.LAST`` holds for each venue, start and stop are as in ``Book.apply``.
         """
         cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
+        cdef Py_ssize_t total = np.PyArray_DIM(array, 0)
+        cdef Py_ssize_t begin = clipped(start, total)
+        cdef Py_ssize_t end = total if stop is None else clipped(stop, total)
         self.free()
-        cdef size_t n = np.PyArray_DIM(array, 0)
-        cdef const Event* first = <const Event*>np.PyArray_DATA(array)
+        cdef size_t n = max(end - begin, 0)
+        cdef const Event* first = <const Event*>np.PyArray_DATA(array) + begin
         cdef const uint8_t* rows = <const uint8_t*>np.PyArray_DATA(self.rows_of)
         cdef cbool changed
         if n < BIG:
@@ -594,16 +609,19 @@ cdef class Books:
         set_destroy(self.books)
 
     @binding(False)
-    def apply(self, events):
-        """Applies EVENT records in order to the books of their instruments and venues.
+    def apply(self, events, start=0, stop=None, /):
+        """Applies EVENT records in order to the books of their instruments and venues; start and stop as in ``Book.apply``.
 
         Returns:
             uint32 array: ids of the instruments whose top changed, each once, in the order of their first change.
         """
         cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
+        cdef Py_ssize_t total = np.PyArray_DIM(array, 0)
+        cdef Py_ssize_t begin = clipped(start, total)
+        cdef Py_ssize_t end = total if stop is None else clipped(stop, total)
         self.free()
-        cdef size_t n = np.PyArray_DIM(array, 0)
-        cdef const Event* first = <const Event*>np.PyArray_DATA(array)
+        cdef size_t n = max(end - begin, 0)
+        cdef const Event* first = <const Event*>np.PyArray_DATA(array) + begin
         cdef size_t most = n + self.books.used  # a CLEAR without an instrument may change every book
         if most > <size_t>np.PyArray_DIM(self.changed, 0):
             self.changed = _numpy.empty(2 * most, _numpy.uint32)

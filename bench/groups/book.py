@@ -32,7 +32,7 @@ def sliced(
 
     def run(calls: list[tuple[Any, int, int]]) -> None:
         for apply, start, stop in calls:
-            apply(events[start:stop])
+            apply(events, start, stop)
 
     return local(name, len(events), prepare, run)
 

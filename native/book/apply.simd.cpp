@@ -76,8 +76,8 @@ static void count_crossed(Grid& grid) {
 // The page of a price on the grid where the first look finds it, else null.
 static inline Page* page_at_once(const Grid& grid, int side, uint64_t value, int64_t key) {
     const Ladder& ladder = grid.side[side];
-    const PageEntry& entry = ladder.table[page_hash(ladder, key >> 6)];
-    return value <= grid.bound && entry.number == key >> 6 ? entry.page : nullptr;
+    Page* page = ladder.table[page_hash(ladder, key >> 6)];
+    return value <= grid.bound && page != nullptr && page->number == key >> 6 ? page : nullptr;
 }
 
 static inline Page* page_open(Grid& grid, int side, int64_t key) {
@@ -253,7 +253,6 @@ static_assert(offsetof(Event, kind) == offsetof(Event, venue) + 3 &&
               offsetof(Event, reserved) == offsetof(Event, venue) + 6);
 constexpr uint64_t KIND_SIDE_RESERVED = 0xFFFF'00FF'FF00'0000;
 constexpr uint64_t LEVEL_BID = uint64_t{2} << 24 | uint64_t{1} << 32;
-constexpr uint64_t LAST_BIT = uint64_t{LAST} << 40;
 constexpr uint64_t LEVEL_ASK_MORE = uint64_t{1} << 32;
 static_assert(static_cast<int>(Kind::LEVEL) == 2 && static_cast<int>(Side::BID) == 1 &&
               static_cast<int>(Side::ASK) == 2);
@@ -309,28 +308,54 @@ TF_COLD static void start(Grid& grid, const Event& event) {
 }
 
 // The short way is open while nothing asks for more: no venue is stale, none quotes its own best, every one has marked
-// the end of an atomic event and none is inside one, and no sum can overflow.
+// the end of an atomic event, and no sum can overflow.
 TF_COLD static void refresh_careful(Grid& grid) {
     const uint64_t rows = grid.form == Form::VENUES && grid.rows < 64 ? (uint64_t{1} << grid.rows) - 1 : ~uint64_t{0};
     const uint64_t all = grid.form == Form::VENUES ? rows : 1;
-    const bool plain = grid.huge == 0 && (grid.quoted[0] | grid.quoted[1] | grid.pending) == 0 &&
-                       (grid.live & all) == all && (grid.seen_last & all) == all;
+    const bool plain = grid.huge == 0 && (grid.quoted[0] | grid.quoted[1]) == 0 && (grid.live & all) == all &&
+                       (grid.seen_last & all) == all;
     grid.careful = plain ? 0 : -1;
 }
 
-// The short way: a LEVEL with LAST at a price on the grid, on a page that is found at once. False if it is not that.
+// As `complete`, after a change at the top or before the end of an atomic event, where the ends are marked.
+static inline bool complete_marked(Grid& grid, const Event& event, uint32_t row, bool changed) {
+    if (changed) count_crossed(grid);
+    const uint64_t bit = uint64_t{1} << row;
+    grid.pending |= changed ? bit : 0;
+    const uint64_t report = (event.flags & LAST) != 0 ? grid.pending & bit : 0;
+    grid.pending &= ~report;
+    return report != 0;
+}
+
+static inline void take_time(Grid& grid, const Event& event) {
+    if (event.ts_event > grid.clock) grid.clock = event.ts_event;
+}
+
+[[gnu::noinline]] static Page* page_beyond(const Ladder& ladder, int64_t number) { return page_find(ladder, number); }
+
+// The short way: a LEVEL at a price on the grid, on a page there is. False if it is not that; else `changed` says whether
+// a change of the top is to be reported.
 template <Form form>
 static inline bool apply_short(Grid& grid, const Event& event, uint32_t row, bool& changed) {
     constexpr uint64_t MOST = form == Form::LEVELS ? INT64_MAX : HUGE;  // a negative quantity is larger, too
-    const uint64_t level = (facts_of(event) & (KIND_SIDE_RESERVED | LAST_BIT)) - (LEVEL_BID | LAST_BIT);
+    const uint64_t level = (facts_of(event) & KIND_SIDE_RESERVED) - LEVEL_BID;
     const int64_t quantity = event.quantity;
     if ((level & ~LEVEL_ASK_MORE) != 0 || static_cast<uint64_t>(quantity | grid.careful) > MOST) return false;
     const int side = static_cast<int>(level >> 32);
     const uint64_t value = grid_value(grid, event.price);
     const int64_t key = key_of(grid, side, value);
     Page* page = page_at_once(grid, side, value, key);
-    if (page == nullptr) return false;
-    if (event.ts_event > grid.clock) grid.clock = event.ts_event;
+    if (page == nullptr) [[unlikely]] {
+        if (value > grid.bound) return false;
+        page = page_beyond(grid.side[side], key >> 6);
+        if (page == nullptr) {
+            if (quantity != 0) return false;
+            take_time(grid, event);  // taking away what is not there changes nothing
+            changed = grid.pending != 0 && complete_marked(grid, event, row, false);
+            return true;
+        }
+    }
+    take_time(grid, event);
     if constexpr (form == Form::LEVELS) {
         int64_t* at = reinterpret_cast<int64_t*>(page + 1) + (key & 63);
         changed = settle(grid, side, page, at, key, quantity);
@@ -340,7 +365,7 @@ static inline bool apply_short(Grid& grid, const Event& event, uint32_t row, boo
         at[1 + row] = quantity;
         changed = settle(grid, side, page, at, key, now);
     }
-    if (changed) count_crossed(grid);
+    if (changed || grid.pending != 0) changed = complete_marked(grid, event, row, changed);
     return true;
 }
 
@@ -434,7 +459,7 @@ static inline void prefetch_level(const BookSet& set, const Event& event) {
     const uint64_t value = grid_value(*grid, event.price);
     const int64_t key = static_cast<int64_t>(value - static_cast<uint64_t>(grid->limit)) ^ mirror(side);
     const Ladder& ladder = grid->side[side];
-    const Page* page = ladder.table[page_hash(ladder, key >> 6)].page;
+    const Page* page = ladder.table[page_hash(ladder, key >> 6)];
     __builtin_prefetch(page);
     __builtin_prefetch(level_of(*grid, page, key & 63));
 }

@@ -43,8 +43,8 @@ enum Count : uint32_t {
 
 inline constexpr int64_t MOST_PRICE = INT64_MAX - 1;  // of either sign; the last index means no level
 inline constexpr int64_t NO_KEY = INT64_MAX;          // no level: worse than every index
-inline constexpr int64_t NO_PAGE = INT64_MIN;         // a free place of the page table
-inline constexpr uint32_t NO_ORDER = 0xFFFFFFFFu;     // end of a queue
+
+inline constexpr uint32_t NO_ORDER = 0xFFFFFFFFu;  // end of a queue
 inline constexpr uint32_t MOST_VENUES = 64;
 inline constexpr uint32_t MOST_INSTRUMENTS = 1 << 22;     // ids are indices: one beyond is a broken record
 inline constexpr int64_t HUGE = INT64_MAX / MOST_VENUES;  // sums of quantities up to this cannot overflow
@@ -88,11 +88,6 @@ struct Orders {
     uint32_t first_free;  // list through `next`
 };
 
-struct PageEntry {
-    int64_t number;
-    Page* page;
-};
-
 // The best levels of one side, readable at every moment: index, and where total and quantities lie. NO_KEY beyond the
 // last. A change of quantity needs no work here, and a worse level none at all.
 struct alignas(64) Kept {
@@ -102,7 +97,7 @@ struct alignas(64) Kept {
 
 // Arrays of a ladder that a rebuild left behind, for the next rebuild.
 struct Spare {
-    PageEntry* table;
+    Page** table;
     Page** pages;
     uint32_t capacity;  // of pages, 0 none
 };
@@ -110,7 +105,7 @@ struct Spare {
 struct Ladder {
     int64_t best;  // index of the best level or NO_KEY
     Page* best_page;
-    PageEntry* table;
+    Page** table;    // by hash of the number, null where free
     Page** pages;    // numbers descending: the touch is at the end
     uint32_t shift;  // of the table's hash
     uint32_t mask;

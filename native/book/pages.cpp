@@ -9,7 +9,8 @@
 namespace tf {
 namespace {
 
-constexpr uint32_t FIRST_PAGES = 4;  // a side; twice as many places in its table
+constexpr uint32_t FIRST_PAGES = 4;  // a side
+constexpr uint32_t PLACES = 4;       // of a table a page: short chains are guessed right by the processor
 
 template <typename T>
 T* allocate(size_t count, size_t alignment = 64) {
@@ -29,27 +30,27 @@ size_t bytes_of_page(uint32_t words) { return sizeof(Page) + 64 * sizeof(int64_t
 
 void table_put(Ladder& ladder, Page* page) {
     uint32_t i = page_hash(ladder, page->number);
-    while (ladder.table[i].number != NO_PAGE) i = (i + 1) & ladder.mask;
-    ladder.table[i] = {page->number, page};
+    while (ladder.table[i] != nullptr) i = (i + 1) & ladder.mask;
+    ladder.table[i] = page;
 }
 
 void table_drop(Ladder& ladder, int64_t number) {
     uint32_t hole = page_hash(ladder, number);
-    while (ladder.table[hole].number != number) hole = (hole + 1) & ladder.mask;
+    while (ladder.table[hole]->number != number) hole = (hole + 1) & ladder.mask;
     for (uint32_t i = hole;;) {
         i = (i + 1) & ladder.mask;
-        if (ladder.table[i].number == NO_PAGE) break;
-        const uint32_t home = page_hash(ladder, ladder.table[i].number);
+        if (ladder.table[i] == nullptr) break;
+        const uint32_t home = page_hash(ladder, ladder.table[i]->number);
         if (((i - home) & ladder.mask) >= ((i - hole) & ladder.mask)) {
             ladder.table[hole] = ladder.table[i];
             hole = i;
         }
     }
-    ladder.table[hole] = {NO_PAGE, nullptr};
+    ladder.table[hole] = nullptr;
 }
 
 void ladder_empty(Ladder& ladder) {
-    for (uint32_t i = 0; i <= ladder.mask; ++i) ladder.table[i].number = NO_PAGE;
+    std::memset(ladder.table, 0, (size_t{ladder.mask} + 1) * sizeof(Page*));
     ladder.page_count = 0;
     ladder.levels = 0;
     ladder.best = NO_KEY;
@@ -57,8 +58,8 @@ void ladder_empty(Ladder& ladder) {
 }
 
 void ladder_open(Ladder& ladder, uint32_t capacity) {
-    const uint32_t places = capacity * 2;
-    ladder.table = allocate<PageEntry>(places);
+    const uint32_t places = capacity * PLACES;
+    ladder.table = allocate<Page*>(places);
     ladder.mask = places - 1;
     ladder.shift = 64 - static_cast<uint32_t>(std::countr_zero(places));
     ladder.pages = allocate<Page*>(capacity);
@@ -340,8 +341,8 @@ void grid_grow_rows(Grid* grid, uint32_t rows) {
             }
             ladder.pages[i] = page;
             uint32_t entry = page_hash(ladder, page->number);
-            while (ladder.table[entry].number != page->number) entry = (entry + 1) & ladder.mask;
-            ladder.table[entry].page = page;
+            while (ladder.table[entry]->number != page->number) entry = (entry + 1) & ladder.mask;
+            ladder.table[entry] = page;
             if (ladder.best_page == old) ladder.best_page = page;
             std::free(old);
         }
@@ -391,10 +392,10 @@ size_t grid_memory(const Grid* grid) {
     size_t bytes = sizeof(Grid) + 2 * grid->rows * sizeof(int64_t) + orders_memory(grid->orders);
     for (const Page* page = grid->free_pages; page != nullptr; page = page->next_free)
         bytes += bytes_of_page(grid->words);
-    for (const Spare& spare : grid->spare) bytes += spare.capacity * (sizeof(Page*) + 2 * sizeof(PageEntry));
+    for (const Spare& spare : grid->spare) bytes += spare.capacity * (1 + PLACES) * sizeof(Page*);
     for (const Ladder& ladder : grid->side) {
         bytes += ladder.page_count * bytes_of_page(grid->words) + (ladder.kept != nullptr ? sizeof(Kept) : 0);
-        bytes += ladder.page_capacity * sizeof(Page*) + (ladder.mask + 1) * sizeof(PageEntry);
+        bytes += ladder.page_capacity * sizeof(Page*) + (ladder.mask + 1) * sizeof(Page*);
     }
     return bytes;
 }

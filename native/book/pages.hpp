@@ -43,11 +43,8 @@ static inline uint32_t page_hash(const Ladder& ladder, int64_t number) {
 
 static inline Page* page_find(const Ladder& ladder, int64_t number) {
     uint32_t i = page_hash(ladder, number);
-    while (ladder.table[i].number != number) {
-        if (ladder.table[i].number == NO_PAGE) return nullptr;
-        i = (i + 1) & ladder.mask;
-    }
-    return ladder.table[i].page;
+    while (ladder.table[i] != nullptr && ladder.table[i]->number != number) i = (i + 1) & ladder.mask;
+    return ladder.table[i];
 }
 
 // A level: its total, then what makes it up.

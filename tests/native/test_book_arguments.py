@@ -184,3 +184,15 @@ def test_only_constructors_make_readings():
         bare()
     with pytest.raises(TypeError, match="make a Book"):
         bare.__new__(bare).bbo()
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, None), (1, 3), (2, 99), (-3, -1), (-99, 2), (3, 1), (np.int64(1), None)]
+)
+def test_start_and_stop_are_those_of_a_slice(start, stop):
+    events = levels(6)
+    book, other = engine.Book(), engine.Book()
+    assert book.apply(events, start, stop) == other.apply(events[start:stop])
+    assert repr(book.depth(6)) == repr(other.depth(6))
+    with pytest.raises(TypeError):
+        book.apply(events, 1.5)
