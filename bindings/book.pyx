@@ -59,7 +59,8 @@ cdef np.ndarray checked_events(object events):
 
 cdef inline np.ndarray as_events(object events):
     if type(events) is np.ndarray and (<np.ndarray>events).descr is EVENT_TYPE:
-        if (<np.ndarray>events).ndim == 1 and np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>events) and not address(events) & 7:
+        if ((<np.ndarray>events).ndim == 1 and np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>events)
+                and not address(events) & 7):
             return <np.ndarray>events
     return checked_events(events)
 
@@ -610,7 +611,9 @@ cdef class Books:
 
     @binding(False)
     def apply(self, events, start=0, stop=None, /):
-        """Applies EVENT records in order to the books of their instruments and venues; start and stop as in ``Book.apply``.
+        """Applies EVENT records in order to the books of their instruments and venues.
+
+        ``start`` and ``stop`` are as in ``Book.apply``.
 
         Returns:
             uint32 array: ids of the instruments whose top changed, each once, in the order of their first change.
