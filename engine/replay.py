@@ -19,7 +19,7 @@ import numpy as np
 from engine._native.book import Books
 from engine._native.decode import Decoder
 from engine.core import side as side_stream
-from engine.core.events import DEPTH, EVENT, Kind
+from engine.core.events import DEPTH, EVENT, NO_INSTRUMENT, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import SideMessage, side_messages
 from engine.core.units import Duration, duration_ns
@@ -289,7 +289,8 @@ class Tape:
         Returns:
             ``ts`` (timestamp[ns, UTC]), then ``bid_price_1``, ``bid_quantity_1``, ``ask_price_1``, ``ask_quantity_1``,
             ``bid_price_2``, ...: the book after the events up to ts. A stamp earlier than one before it counts as that,
-            and so does none (0); the grid is that of the stamps.
+            and so does none (0); the grid is that of the stamps. A CLEAR of a whole venue (``NO_INSTRUMENT``) after
+            the instrument's first event is one of its events.
 
         Raises:
             KeyError: the symbol is not on the tape.
@@ -299,8 +300,16 @@ class Tape:
         if levels < 1:
             raise ValueError(f"levels is {levels}; expected at least 1")
         number = self.instruments[symbol].id
-        parts = [batch[batch["instrument"] == number] for batch in self]
-        return _sampled(np.concatenate([np.empty(0, EVENT), *parts]), self.instruments, symbol, step, levels)
+        parts = [np.empty(0, EVENT)]
+        met = False
+        for batch in self:
+            own = batch["instrument"] == number
+            met |= bool(own.any())
+            if met:
+                parts.append(batch[own | (batch["instrument"] == NO_INSTRUMENT) & (batch["kind"] == Kind.CLEAR)])
+        events = np.concatenate(parts)
+        first = int(np.argmax(events["instrument"] == number)) if met else 0
+        return _sampled(events[first:], self.instruments, symbol, step, levels)
 
 
 class _Summary:

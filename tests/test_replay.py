@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import engine
-from engine.core.events import EVENT, Kind
+from engine.core.events import EVENT, NO_INSTRUMENT, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import AuctionInformation, SecurityDirectory
 from engine.core.units import NANOS
@@ -333,6 +333,30 @@ def test_events_without_a_stamp_make_no_grid(tmp_path: Path) -> None:
     with TapeWriter(tmp_path / "t", Instruments(["A"])) as writer:
         writer.write(events)
     assert engine.replay(tmp_path / "t").sample("A", "1s").num_rows == 0
+
+
+def test_a_sample_begins_anew_where_the_venue_does(tmp_path: Path) -> None:
+    """One venue's CLEAR of everything reaches the sample as it reaches books; before the first event there is none."""
+    events = np.zeros(5, EVENT)
+    events["kind"] = [Kind.CLEAR, Kind.LEVEL, Kind.LEVEL, Kind.CLEAR, Kind.LEVEL]
+    events["side"] = [0, engine.Side.BID, engine.Side.BID, 0, engine.Side.ASK]
+    events["price"] = np.array([0, 1, 2, 0, 3]) * NANOS
+    events["quantity"] = NANOS
+    events["instrument"] = [NO_INSTRUMENT, 0, 1, NO_INSTRUMENT, 0]
+    events["ts_event"] = np.arange(1, 6) * NANOS
+    events["venue"] = 8
+    with TapeWriter(tmp_path / "t", Instruments(["A", "B", "C"])) as writer:
+        writer.write(events[:2])
+        writer.write(events[2:])
+    tape = engine.replay(tmp_path / "t")
+    table = tape.sample("A", "1s", levels=1)
+    assert table["ts"].cast(pa.int64()).to_pylist() == [second * NANOS for second in (2, 3, 4, 5)]
+    assert table["bid_quantity_1"].to_pylist() == [1.0, 1.0, 0.0, 0.0]
+    books = engine.Books(tape.instruments)
+    for batch in tape:
+        books.apply(batch)
+    assert table["ask_price_1"].to_pylist()[-1] == books["A"].bbo().ask == 3.0
+    assert tape.sample("C", "1s").num_rows == 0
 
 
 def test_kinds_that_are_none_have_their_number(tmp_path: Path) -> None:
