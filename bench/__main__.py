@@ -80,7 +80,8 @@ def main(
     install_peers: bool,
 ) -> None:
     """Measures our hot paths and the peers side by side."""
-    console = Console(stderr=json_path == "-", width=None if sys.stdout.isatty() else 180)
+    # without markup: "[bench]" in a reason or a path is text
+    console = Console(stderr=json_path == "-", width=None if sys.stdout.isatty() else 180, markup=False, emoji=False)
     if only_list:
         show_list(console)
         return

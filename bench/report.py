@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from bench.budgets import Budget, Outcome
 from bench.measure import REFERENCE_GHZ, Measured, Result
@@ -50,10 +51,10 @@ def table(results: Sequence[Result], outcomes: Sequence[Outcome]) -> Table:
             ours = one is result.ours
             budget = [outcome for outcome in mine if outcome.budget.peer == (None if ours else one.name)]
             lines.add_row(
-                f"{result.row.title}" if ours else "",
-                one.name,
-                *_values(result, one, ours=ours),
-                "\n".join(f"[{STYLES[outcome.verdict]}]{reached(outcome)}[/]" for outcome in budget),
+                Text(result.row.title if ours else ""),
+                Text(one.name),
+                *map(Text, _values(result, one, ours=ours)),  # a reason may hold "[bench]", which is no markup
+                Text("\n").join(Text(reached(outcome), STYLES[outcome.verdict]) for outcome in budget),
                 end_section=one is [result.ours, *result.peers][-1],
             )
     return lines

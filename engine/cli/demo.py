@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from engine._native.book import Book
-from engine.cli.output import figures, show, write_json
+from engine.cli.output import figures, new_console, show, write_json
 from engine.core.clock import elapsed_ns
 from engine.core.units import NANOS
 from engine.sim.world import World
@@ -72,7 +72,7 @@ def command(seed: int, seconds: float, speed: float | None, as_json: bool) -> No
 def _run_live(run: Demo) -> None:
     from rich.live import Live
 
-    with Live(run.table(), auto_refresh=False) as screen:
+    with Live(run.table(), console=new_console(), auto_refresh=False) as screen:
         run.run(lambda: screen.update(run.table(), refresh=True))
 
 

@@ -15,9 +15,10 @@ from engine.core.units import NANOS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from rich.console import Console
     from rich.table import Table
 
-__all__ = ["bar", "figures", "show", "write_json"]
+__all__ = ["bar", "figures", "new_console", "show", "write_json"]
 
 _PATIENCE_NS: Final = NANOS
 
@@ -27,11 +28,16 @@ def write_json(document: Mapping[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2, allow_nan=False))
 
 
-def show(*tables: Table | str) -> None:
-    """Tables and lines on stdout."""
+def new_console(*, stderr: bool = False) -> Console:
+    """Where tables go. Paths and symbols are shown as they are: ``[x]`` and ``:x:`` in them are no markup."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def show(*tables: Table | str) -> None:
+    """Tables and lines on stdout."""
+    console = new_console()
     for table in tables:
         console.print(table)
 
@@ -54,10 +60,10 @@ def bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TextColumn
 
-    progress = Progress(console=Console(stderr=True), transient=True)
+    name = TextColumn("{task.description}", style="progress.description", markup=False)  # a path: no markup
+    progress = Progress(name, *Progress.get_default_columns()[1:], console=new_console(stderr=True), transient=True)
     task, patience = progress.add_task(title, total=None), elapsed_ns() + _PATIENCE_NS
 
     def update(done: int, total: int) -> None:

@@ -77,6 +77,13 @@ def test_the_table_shows_everybody(results, outcomes):
     assert "10.0 (floor 8, goal 12): floor" in text
 
 
+def test_brackets_in_a_reason_are_no_markup(results):
+    results[0].peers[1].absent = "pip install '.[bench]' [/x]"
+    out = io.StringIO()
+    Console(file=out, width=250).print(report.table(results, []))
+    assert "absent: pip install '.[bench]' [/x]" in out.getvalue()
+
+
 def test_the_diary_has_machine_target_commit_and_rows(results, outcomes):
     text = report.diary(FACTS, results, outcomes)
     assert text.startswith("## 2026-01-05, abc1234\n")

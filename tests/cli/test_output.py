@@ -29,6 +29,13 @@ def test_figures_have_separators(capsys: pytest.CaptureFixture[str]) -> None:
         assert text in shown
 
 
+def test_brackets_and_colons_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show("[/x] line", output.figures("[/x]/a[bold]:car:.csv", {"[red]name": "[/]value"}))
+    shown = capsys.readouterr().out
+    for text in ("[/x] line", "[/x]/a[bold]:car:.csv", "[red]name", "[/]value"):
+        assert text in shown
+
+
 def test_no_bar_where_nobody_looks() -> None:
     with output.bar("file") as progress:
         assert progress is None
@@ -43,7 +50,7 @@ def test_a_bar_on_a_terminal_after_a_while(monkeypatch: pytest.MonkeyPatch) -> N
         progress(1, 10)
     assert terminal.getvalue().strip() == ""
     monkeypatch.setattr(output, "_PATIENCE_NS", 0)
-    with output.bar("file") as progress:
+    with output.bar("[/x]file[bold]:car:") as progress:
         assert progress is not None
         progress(5, 10)
-    assert "file" in terminal.getvalue()
+    assert "[/x]file[bold]:car:" in terminal.getvalue()

@@ -58,6 +58,16 @@ def test_a_pair_is_verified_and_written(pair: Path) -> None:
         assert text in shown.stdout
 
 
+def test_a_path_with_brackets_is_shown_as_it_is(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "500")  # nothing is folded
+    folder = pair / "[" / "x]"  # in the path: [/x]
+    folder.mkdir(parents=True)
+    (pair / MESSAGES).rename(folder / f"[bold]{MESSAGES}")
+    result = run("replay", "lobster", folder / f"[bold]{MESSAGES}", "--symbol", "[/x]", "--date", "2012-06-21")
+    assert result.exit_code == 0, result.output
+    assert f"[/x]/[bold]{MESSAGES} (lobster)" in result.stdout
+
+
 def test_without_rows_their_figures_are_null(pair: Path) -> None:
     found = document("replay", "lobster", pair / MESSAGES)
     assert found["events"] == 4
