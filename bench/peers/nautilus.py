@@ -25,6 +25,7 @@ from bench.measure import Absent, Contender
 from bench.workloads import Stream
 
 NAME = "nautilus_trader"
+PYO3 = "nautilus_pyo3"  #: the order book in Rust of the same package, another class than the Cython one
 VERSION = "1.221.0"  # the last for Python 3.11
 
 
@@ -92,7 +93,8 @@ class Worker:
 
 
 @functools.cache
-def worker() -> Worker:
+def worker(name: str) -> Worker:
+    """One process for each contender's name, so that two of one row stay apart."""
     python = home() / "bin" / "python"
     if not python.exists():
         raise WorkerError("not installed: python -m bench --install-peers")
@@ -100,10 +102,13 @@ def worker() -> Worker:
 
 
 def contender(mode: str, stream: Stream, count: int, batch: int = 100) -> Contender | Absent:
-    """``mode`` is "apply_delta", "apply_deltas" (in batches of one book) or "depth" (a delta, then both sides' top 10).
+    """``mode`` is "apply_delta", "apply_deltas" (in batches of one book), "depth" or "depth_pyo3".
 
-    The first ``count`` updates are done each round; deltas are built before. The worker holds one contender at a time.
+    "depth" is a delta, then both sides' top 10 by the Cython book's ``bids()[:10]``, which builds the whole side;
+    "depth_pyo3" the same by ``bids(10)`` of the pyo3 book, which builds ten levels, under a name of its own.
+    The first ``count`` updates are done each round; deltas are built before. A name's worker holds one contender.
     """
+    name = PYO3 if mode == "depth_pyo3" else NAME
     count = min(count, len(stream.updates))
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -111,16 +116,16 @@ def contender(mode: str, stream: Stream, count: int, batch: int = 100) -> Conten
             with path.open("wb") as file:
                 np.save(file, stream.snapshot)
                 np.save(file, stream.updates[:count])
-            answer = worker().ask({"do": "load", "mode": mode, "path": str(path), "batch": batch})
+            answer = worker(name).ask({"do": "load", "mode": mode, "path": str(path), "batch": batch})
     except WorkerError as error:
-        return Absent(NAME, str(error))
+        return Absent(name, str(error))
 
     def latencies() -> list[int]:
-        return list(worker().ask({"do": "latencies"})["ns"])
+        return list(worker(name).ask({"do": "latencies"})["ns"])
 
     return Contender(
-        NAME,
+        name,
         int(answer["operations"]),
-        lambda: int(worker().ask({"do": "round", "clock": measure.clock_name()})["ns"]),
-        latencies if mode == "depth" else None,
+        lambda: int(worker(name).ask({"do": "round", "clock": measure.clock_name()})["ns"]),
+        latencies if mode in ("depth", "depth_pyo3") else None,
     )

@@ -51,6 +51,22 @@ def test_a_short_run_gives_a_document_with_absent_peers_named():
     assert {"cpu", "clock_ghz", "load", "load_after", "python", "versions", "commit", "date"} <= set(facts)
 
 
+def test_a_way_to_install_is_shown_with_its_brackets(monkeypatch, tmp_path):
+    monkeypatch.setattr(nautilus, "install", lambda: None)
+    monkeypatch.setenv("TICKFORGE_BENCH_PEERS", f"{tmp_path}/[/x][bench]")
+    result = invoke("--install-peers")
+    assert result.exit_code == 0, result.output
+    assert "[/x][bench]" in "".join(result.stdout.split())
+
+
+def test_both_ways_of_reading_the_peers_depth_take_part():
+    result = invoke("--row", "set_depth", "--smoke", "--json")
+    assert result.exit_code == 0, result.stderr
+    (row,) = json.loads(result.stdout)["rows"]
+    assert [peer["name"] for peer in row["peers"]] == ["order-book", "nautilus_trader", "nautilus_pyo3"]
+    assert "bids()[:10]" in row["note"]
+
+
 def test_check_fails_on_a_missed_floor_and_writes_a_file(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "Setting", lambda _: Setting(smoke=True))
     monkeypatch.setattr(budgets, "load", lambda: [Budget("book.consolidated", "at_4_ghz", floor=1e-6, goal=1e-7)])

@@ -58,18 +58,36 @@ def test_order_book_passes_over_levels_that_are_absent():
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_nautilus_ends_with_the_books_of_the_stream(name):
-    if not (nautilus.home() / "bin" / "python").exists():
-        pytest.skip("the peer is not installed: python -m bench --install-peers")
+    needs_nautilus()
     stream = STREAMS[name]()
     contender = nautilus.contender("apply_delta", stream, 4_000)
     for _ in range(2):
         assert contender.round() > 0
-    tops = nautilus.worker().ask({"do": "tops", "levels": 5})["tops"]
-    found = {
+    assert tops(nautilus.NAME) == expected(stream)
+
+
+def test_both_books_of_nautilus_take_turns_and_end_with_the_books_of_the_stream():
+    needs_nautilus()
+    stream = group.one_venue(workloads.touch(4_000))
+    contenders = [nautilus.contender(mode, stream, 4_000) for mode in ("depth", "depth_pyo3")]
+    assert [one.name for one in contenders] == [nautilus.NAME, nautilus.PYO3]
+    for one in contenders * 2:
+        assert one.round() > 0
+        assert len(one.latencies()) > 0
+    assert tops(nautilus.NAME) == tops(nautilus.PYO3) == expected(stream)
+
+
+def needs_nautilus():
+    if not (nautilus.home() / "bin" / "python").exists():
+        pytest.skip("the peer is not installed: python -m bench --install-peers")
+
+
+def tops(name):
+    """What `expected` gives, of the books that a peer's worker holds."""
+    return {
         (instrument, venue): tuple([(nanos(price), nanos(quantity)) for price, quantity in side] for side in sides)
-        for instrument, venue, *sides in tops
+        for instrument, venue, *sides in nautilus.worker(name).ask({"do": "tops", "levels": 5})["tops"]
     }
-    assert found == expected(stream)
 
 
 def nanos(text):
