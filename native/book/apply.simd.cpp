@@ -464,19 +464,31 @@ static inline void prefetch_level(const BookSet& set, const Event& event) {
     __builtin_prefetch(level_of(*grid, page, key & 63));
 }
 
-// `next` is the event to be applied now; the later ones follow it in the array.
+static inline void prefetch_orders(const BookSet& set, const Event* events, size_t i, size_t n) {
+    const Grid* grid = i + ORDERS_AHEAD < n ? book_of(set, events[i + ORDERS_AHEAD]) : nullptr;
+    if (grid != nullptr) __builtin_prefetch(grid->orders);
+    grid = i + PLACE_AHEAD < n ? book_of(set, events[i + PLACE_AHEAD]) : nullptr;
+    if (grid != nullptr) prefetch_place(*grid->orders, events[i + PLACE_AHEAD].order_id);
+    grid = i + ORDER_AHEAD < n ? book_of(set, events[i + ORDER_AHEAD]) : nullptr;
+    if (grid != nullptr) prefetch_order(*grid->orders, events[i + ORDER_AHEAD].order_id);
+}
+
+// Looks ahead of event i; before the first one, at what the looks ahead of earlier events would have shown.
 template <Form form>
-static inline void look_ahead(const BookSet& set, const Event* next) {
-    prefetch_book(set, next[BOOK_AHEAD]);
+static inline void look_ahead(const BookSet& set, const Event* events, size_t i, size_t n) {
+    if (i + BOOK_AHEAD < n) prefetch_book(set, events[i + BOOK_AHEAD]);
     if constexpr (form == Form::VENUES) {
-        prefetch_level(set, next[LEVEL_AHEAD]);
+        if (i + LEVEL_AHEAD < n) prefetch_level(set, events[i + LEVEL_AHEAD]);
     } else {
-        const Grid* grid = book_of(set, next[ORDERS_AHEAD]);
-        if (grid != nullptr) __builtin_prefetch(grid->orders);
-        grid = book_of(set, next[PLACE_AHEAD]);
-        if (grid != nullptr) prefetch_place(*grid->orders, next[PLACE_AHEAD].order_id);
-        grid = book_of(set, next[ORDER_AHEAD]);
-        if (grid != nullptr) prefetch_order(*grid->orders, next[ORDER_AHEAD].order_id);
+        prefetch_orders(set, events, i, n);
+    }
+}
+
+template <Form form>
+static void look_at_first(const BookSet& set, const Event* events, size_t n) {
+    for (size_t i = 0; i < BOOK_AHEAD && i < n; ++i) prefetch_book(set, events[i]);
+    if constexpr (form == Form::VENUES) {
+        for (size_t i = 0; i < LEVEL_AHEAD && i < n; ++i) prefetch_level(set, events[i]);
     }
 }
 
@@ -516,8 +528,9 @@ static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* 
     const bool many = set.used > MANY_BOOKS;
     Changed changed = {ids, 0};
     ++set.batch;
+    if (many) look_at_first<form>(set, events, n);
     for (size_t i = 0; i < n; ++i) {
-        if (many && i + BOOK_AHEAD < n) look_ahead<form>(set, events + i);
+        if (many) look_ahead<form>(set, events, i, n);
         const Event& event = events[i];
         Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
         if (grid == nullptr) [[unlikely]] {
