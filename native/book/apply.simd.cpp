@@ -19,7 +19,7 @@ static inline int64_t key_of(const Grid& grid, int side, uint64_t value) {
 
 // Index of a price on the grid. The tick is refined on the way if it must be; a price out of range is counted.
 static Where where(Grid& grid, int side, int64_t price) {
-    if (grid_value(grid, price) > grid.bound && !grid_refine(&grid, price)) {
+    if (grid_value(grid, price) > grid_bound(grid) && !grid_refine(&grid, price)) {
         ++grid.counts[COUNT_OUT_OF_RANGE];
         return {0, false};
     }
@@ -77,7 +77,7 @@ static void count_crossed(Grid& grid) {
 static inline Page* page_at_once(const Grid& grid, int side, uint64_t value, int64_t key) {
     const Ladder& ladder = grid.side[side];
     Page* page = ladder.table[page_hash(ladder, key >> 6)];
-    return value <= grid.bound && page != nullptr && page->number == key >> 6 ? page : nullptr;
+    return value <= grid_bound(grid) && page != nullptr && page->number == key >> 6 ? page : nullptr;
 }
 
 static inline Page* page_open(Grid& grid, int side, int64_t key) {
@@ -346,7 +346,7 @@ static inline bool apply_short(Grid& grid, const Event& event, uint32_t row, boo
     const int64_t key = key_of(grid, side, value);
     Page* page = page_at_once(grid, side, value, key);
     if (page == nullptr) [[unlikely]] {
-        if (value > grid.bound) return false;
+        if (value > grid_bound(grid)) return false;
         page = page_beyond(grid.side[side], key >> 6);
         if (page == nullptr) {
             if (quantity != 0) return false;
@@ -448,7 +448,6 @@ static inline const Grid* book_of(const BookSet& set, const Event& event) {
 static inline void prefetch_book(const BookSet& set, const Event& event) {
     const char* grid = reinterpret_cast<const char*>(book_of(set, event));
     __builtin_prefetch(grid);
-    __builtin_prefetch(grid + offsetof(Grid, clock));
     __builtin_prefetch(grid + offsetof(Grid, side) + (event.side == Side::ASK ? sizeof(Ladder) : 0));
 }
 
@@ -547,7 +546,7 @@ static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* 
         uint32_t row = 0;
         if constexpr (form == Form::VENUES) {
             row = set.row[event.venue] - 1u;
-            if (row >= grid->rows) [[unlikely]] {  // a venue not seen here, or not at all
+            if (row >= grid->words - 1u) [[unlikely]] {  // a venue not seen here, or not at all
                 if (row == UINT32_MAX) row = set_row(&set, event.venue);
                 if (row == MOST_VENUES) {
                     ++grid->counts[COUNT_UNKNOWN_VENUE];

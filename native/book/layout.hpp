@@ -117,34 +117,32 @@ struct Ladder {
 };
 static_assert(sizeof(Ladder) == 64);
 
-// The first four cache lines are what an event touches.
+// The first cache line and a ladder are all that most events touch of it.
 struct alignas(64) Grid {
     // price -> index: one multiplication by the inverse of the tick's odd part, one rotation, one comparison
     uint64_t inverse;
-    uint64_t offset;
-    uint64_t bound;  // 2 * limit
-    int64_t limit;
-    uint32_t rotation;
-    uint32_t words;  // integers a level
-    uint32_t rows;   // VENUES: quantities a level
-    Form form;
-    uint8_t started;   // a timed event was applied
-    uint8_t watched;   // levels are counted or kept: every change has more to do
-    uint8_t orphaned;  // QUEUES: side + 1 of the order that the event before, a DELETE, removed; 0 none
+    int64_t limit;     // of the index, either way; -1 before the first price
     int64_t careful;   // -1: events take the long way, see refresh_careful
-    uint64_t unused;
-
-    int64_t clock;  // latest ts_event
+    uint64_t pending;  // bit a row: top changed inside an atomic event that has not ended
+    int64_t clock;     // latest ts_event
     int64_t ts_event;
-    int64_t ts_recv;     // of the last event applied
-    int64_t huge;        // VENUES: INT64_MAX once a quantity was too large for sums without a check
-    uint64_t live;       // VENUES: bit a row that is not stale
-    uint64_t seen_last;  // bit a row: it marks its atomic events
-    uint64_t pending;    // bit a row: top changed inside an atomic event that has not ended
-    int64_t tick;        // 0 before the first price
+    int64_t ts_recv;  // of the last event applied
+    uint8_t rotation;
+    uint8_t words;  // integers a level
+    Form form;
+    uint8_t watched;   // levels are counted or kept: every change has more to do
+    uint8_t started;   // a timed event was applied
+    uint8_t orphaned;  // QUEUES: side + 1 of the order that the event before, a DELETE, removed; 0 none
+    uint8_t spare_bytes[2];
 
     Ladder side[2];  // bid, ask
 
+    int64_t tick;        // 0 before the first price
+    int64_t huge;        // VENUES: INT64_MAX once a quantity was too large for sums without a check
+    uint64_t live;       // VENUES: bit a row that is not stale
+    uint64_t seen_last;  // bit a row: it marks its atomic events
+    uint32_t rows;       // VENUES: quantities a level
+    uint32_t spare_rows;
     int64_t* quote;      // VENUES: [rows][2], index of a level
     uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
     Orders* orders;
@@ -162,6 +160,6 @@ struct alignas(64) Grid {
 
     uint64_t counts[COUNTS];
 };
-static_assert(offsetof(Grid, clock) == 64 && offsetof(Grid, side) == 128);
+static_assert(offsetof(Grid, side) == 64);
 
 }  // namespace tf

@@ -123,22 +123,19 @@ uint32_t position(const Ladder& ladder, int64_t number) {
 
 void set_tick(Grid* grid, int64_t tick) {
     grid->tick = tick;
-    grid->rotation = static_cast<uint32_t>(std::countr_zero(static_cast<uint64_t>(tick)));
+    grid->rotation = static_cast<uint8_t>(std::countr_zero(static_cast<uint64_t>(tick)));
     const uint64_t odd = static_cast<uint64_t>(tick) >> grid->rotation;
     uint64_t inverse = odd;  // Newton: each step doubles the number of right bits, three at the start
     for (int i = 0; i < 5; ++i) inverse *= 2 - odd * inverse;
     grid->inverse = inverse;
     grid->limit = MOST_PRICE / tick;
-    grid->offset = static_cast<uint64_t>(grid->limit) << grid->rotation;
-    grid->bound = 2 * static_cast<uint64_t>(grid->limit);
 }
 
 // No price passes until the first one has set the tick.
 void forget_tick(Grid* grid) {
     grid->tick = 0;
-    grid->bound = 0;
+    grid->limit = -1;
     grid->inverse = 0;
-    grid->offset = 1;
     grid->rotation = 0;
 }
 
@@ -233,7 +230,7 @@ Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
     grid->live = ~uint64_t{0};
     grid->careful = -1;
     forget_tick(grid);
-    grid->words = words_of(form, rows);
+    grid->words = static_cast<uint8_t>(words_of(form, rows));
     if (form == Form::VENUES) grid->quote = allocate<int64_t>(2 * static_cast<size_t>(rows));
     grid->watched = window != 0 || kept != 0;
     if (form == Form::QUEUES) grid->orders = orders_create();
@@ -352,7 +349,7 @@ void grid_grow_rows(Grid* grid, uint32_t rows) {
     std::free(grid->quote);
     grid->quote = wider;
     grid->rows = rows;
-    grid->words = words;
+    grid->words = static_cast<uint8_t>(words);
     grid->careful = -1;
     kept_rebuild(grid, 0);
     kept_rebuild(grid, 1);

@@ -30,10 +30,13 @@ static inline bool out_of_bounds(int64_t price) { return price > MOST_PRICE || p
 
 static inline int64_t mirror(int side) { return static_cast<int64_t>(side) - 1; }
 
-// The index of a price before mirroring is value - limit when value <= bound; else the tick must be refined.
+// The index of a price before mirroring is value - limit when value <= grid_bound; else the tick must be refined.
 static inline uint64_t grid_value(const Grid& grid, int64_t price) {
-    return std::rotr(static_cast<uint64_t>(price) * grid.inverse + grid.offset, static_cast<int>(grid.rotation));
+    const uint64_t offset = static_cast<uint64_t>(grid.limit) << grid.rotation;
+    return std::rotr(static_cast<uint64_t>(price) * grid.inverse + offset, static_cast<int>(grid.rotation));
 }
+
+static inline uint64_t grid_bound(const Grid& grid) { return 2 * static_cast<uint64_t>(grid.limit); }
 
 static inline int64_t price_of(const Grid& grid, int side, int64_t key) { return (key ^ mirror(side)) * grid.tick; }
 

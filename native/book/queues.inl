@@ -69,7 +69,7 @@ static bool reduce_anonymous(Grid& grid, const Event& event) {
     const uint32_t side = static_cast<uint32_t>(event.side) - 1;
     if (side > 1) return false;
     const uint64_t value = grid_value(grid, event.price);
-    if (value > grid.bound) return false;
+    if (value > grid_bound(grid)) return false;
     const int64_t key =
         static_cast<int64_t>(value - static_cast<uint64_t>(grid.limit)) ^ mirror(static_cast<int>(side));
     Page* page = page_find(grid.side[side], key >> 6);
