@@ -137,29 +137,29 @@ struct alignas(64) Grid {
 
     Ladder side[2];  // bid, ask
 
-    int64_t tick;        // 0 before the first price
-    int64_t huge;        // VENUES: INT64_MAX once a quantity was too large for sums without a check
-    uint64_t live;       // VENUES: bit a row that is not stale
+    // what a change of the top needs besides
+    int64_t tick;                  // 0 before the first price
+    uint64_t batch;                // last batch in which Books reported this book
+    unsigned __int128 spread_sum;  // time-weighted spread: exact sums up to `since`
+    uint64_t spread_duration;
+    int64_t since;
     uint64_t seen_last;  // bit a row: it marks its atomic events
-    uint32_t rows;       // VENUES: quantities a level
-    uint32_t spare_rows;
+    uint64_t live;       // VENUES: bit a row that is not stale
+
+    int64_t huge;        // VENUES: INT64_MAX once a quantity was too large for sums without a check
     int64_t* quote;      // VENUES: [rows][2], index of a level
     uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
     Orders* orders;
     Page* free_pages;
     Spare spare[2];
-    uint64_t batch;   // last batch in which Books reported this book
     uint64_t venue;   // of the first event
+    uint32_t rows;    // VENUES: quantities a level
     uint32_t window;  // best levels a side that are held, 0 all
     uint32_t kept;    // levels in `Kept`, 0 none
-
-    // time-weighted spread: exact sums up to `since`
-    unsigned __int128 spread_sum;
-    uint64_t spread_duration;
-    int64_t since;
+    uint32_t unused;
 
     uint64_t counts[COUNTS];
 };
-static_assert(offsetof(Grid, side) == 64);
+static_assert(offsetof(Grid, side) == 64 && offsetof(Grid, tick) == 192 && offsetof(Grid, huge) == 256);
 
 }  // namespace tf
