@@ -148,8 +148,8 @@ cdef class Readings:
     def counts(self):
         """Events that were not applied as they stand, by kind, since the book was made.
 
-        unknown_kind, unsupported_kind (a kind this book does not hold), other (trades and states), wrong_side,
-        negative_quantity, zero_quantity, unknown_order, duplicate_order, over_reduced, quantity_mismatch,
+        reserved (a field that must be 0), unknown_kind, unsupported_kind (a kind this book does not hold), other (trades
+        and states), wrong_side, negative_quantity, zero_quantity, unknown_order, duplicate_order, over_reduced, quantity_mismatch,
         unknown_venue, unknown_instrument, out_of_range, outside_window (levels forgotten), and the changes that
         left the book crossed or locked.
         """

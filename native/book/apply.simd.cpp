@@ -450,9 +450,10 @@ static inline const Grid* book_of(const BookSet& set, const Event& event) {
 
 // Two looks ahead hide the cache misses of many books: first a book's own lines, then the level it will change.
 static inline void prefetch_book(const BookSet& set, const Event& event) {
-    const char* grid = reinterpret_cast<const char*>(book_of(set, event));
+    const Grid* grid = book_of(set, event);
+    if (grid == nullptr) return;
     __builtin_prefetch(grid);
-    __builtin_prefetch(grid + offsetof(Grid, side) + (event.side == Side::ASK ? sizeof(Ladder) : 0));
+    __builtin_prefetch(&grid->side[event.side == Side::ASK]);
 }
 
 static inline void prefetch_level(const BookSet& set, const Event& event) {
@@ -461,6 +462,7 @@ static inline void prefetch_level(const BookSet& set, const Event& event) {
     const int side = event.side == Side::ASK;
     const int64_t key = key_of(*grid, side, grid_value(*grid, event.price));
     const Page* page = grid->side[side].best_page;  // where most levels are: a guess that costs no look at the table
+    if (page == nullptr) return;
     __builtin_prefetch(page);
     __builtin_prefetch(level_of(*grid, page, key & 63));
 }

@@ -50,6 +50,21 @@ def test_every_instrument_has_its_own_book(by: str, last: float | None) -> None:
     assert counted(native) == {name: count for name, count in twin.counts.items() if count}
 
 
+@pytest.mark.parametrize("by", ["price", "order"])
+def test_sets_that_look_ahead_say_the_same(by: str) -> None:
+    """More than eight books: later events are prefetched, empty sides and unknown instruments among them."""
+    ids = [*range(40), NO_INSTRUMENT, NO_INSTRUMENT - 1]
+    kinds = PRICE_KINDS if by == "price" else ORDER_KINDS
+    events = random_stream(21, 12_000, kinds, instruments=ids, venues=VENUES, last=0.6)
+    listed = Instruments([f"S{number}" for number in range(40)])
+    native, twin = Books(listed, by=by), Twin(40, by=by)
+    for part in pieces(events, 2, 300):
+        assert native.apply(part).tolist() == twin.apply(part)
+    for number in range(40):
+        assert_agree(native[f"S{number}"], twin.book(number))
+    assert counted(native) == {name: count for name, count in twin.counts.items() if count}
+
+
 def test_a_view_lives_on_with_its_book() -> None:
     books = Books(instruments())
     view = books["MSFT"]

@@ -68,7 +68,9 @@ def test_changed_bytes_raise_nothing(data: st.DataObject) -> None:
     changed = bytearray(stream([2, 1], {"key": "value"}))
     for _ in range(data.draw(st.integers(1, 8))):
         changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
-    list(read_messages(bytes(changed)))
+    places = [(message.start, message.end) for message in read_messages(bytes(changed))]
+    assert all(0 <= start < end <= len(changed) for start, end in places)
+    assert [start for start, _ in places[1:]] == [end for _, end in places[:-1]]  # nothing is passed over
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xff\xff\xff", b"ARROW1\0\0", bytes(64)])
