@@ -144,6 +144,33 @@ cdef class Readings:
             raise RuntimeError("the book is being applied to in another thread")
         return 0
 
+    cdef object applied(self, events, start, stop, const uint8_t* rows):
+        """Applies ``events[start:stop]``; VENUES: ``rows`` tells the row of a venue. Whether a change is reported."""
+        cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
+        cdef Py_ssize_t total = np.PyArray_DIM(array, 0)
+        cdef Py_ssize_t begin = clipped(start, total)
+        cdef Py_ssize_t end = total if stop is None else clipped(stop, total)
+        self.free()
+        cdef size_t n = max(end - begin, 0)
+        cdef const Event* first = <const Event*>np.PyArray_DATA(array) + begin
+        cdef cbool changed
+        if n < BIG:
+            return KERNELS.apply(self.grid, first, n, rows)
+        self.busy = True
+        with nogil:
+            changed = KERNELS.apply(self.grid, first, n, rows)
+        self.busy = False
+        return changed
+
+    cdef object position(self, uint64_t order_id):
+        """(orders ahead, quantity ahead) of an order of a book by order, or None."""
+        cdef uint64_t ahead = 0
+        cdef int64_t quantity = 0
+        self.free()
+        if not read_queue_position(self.grid, order_id, &ahead, &quantity):
+            return None
+        return ahead, <double>quantity / 1e9
+
     @property
     def counts(self):
         """Events that were not applied as they stand, by kind, since the book was made.
@@ -354,21 +381,7 @@ cdef class Book(Readings):
         A book that has seen ``Flag.LAST`` reports a change only when the atomic event it belongs to has ended.
         Events that cannot be applied are counted in ``counts``; none raises.
         """
-        cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
-        cdef Py_ssize_t total = np.PyArray_DIM(array, 0)
-        cdef Py_ssize_t begin = clipped(start, total)
-        cdef Py_ssize_t end = total if stop is None else clipped(stop, total)
-        self.free()
-        cdef size_t n = max(end - begin, 0)
-        cdef const Event* first = <const Event*>np.PyArray_DATA(array) + begin
-        cdef cbool changed
-        if n < BIG:
-            return KERNELS.apply(self.grid, first, n, NULL)
-        self.busy = True
-        with nogil:
-            changed = KERNELS.apply(self.grid, first, n, NULL)
-        self.busy = False
-        return changed
+        return self.applied(events, start, stop, NULL)
 
     @binding(False)  # a plain method: 10 ns less a call
     def set(self, side, price, quantity, /):
@@ -395,11 +408,7 @@ cdef class Book(Readings):
         self.free()
         if self.by != "order":
             raise TypeError("queue_position is for books by order")
-        cdef uint64_t ahead = 0
-        cdef int64_t quantity = 0
-        if not read_queue_position(self.grid, order_id, &ahead, &quantity):
-            return None
-        return ahead, <double>quantity / 1e9
+        return self.position(order_id)
 
 
 cdef class MergedReadings(Readings):
@@ -513,22 +522,7 @@ cdef class ConsolidatedBook(MergedReadings):
 
         ``Flag.LAST`` holds for each venue, start and stop are as in ``Book.apply``.
         """
-        cdef np.ndarray array = as_events(events)  # may let other threads run: before the check
-        cdef Py_ssize_t total = np.PyArray_DIM(array, 0)
-        cdef Py_ssize_t begin = clipped(start, total)
-        cdef Py_ssize_t end = total if stop is None else clipped(stop, total)
-        self.free()
-        cdef size_t n = max(end - begin, 0)
-        cdef const Event* first = <const Event*>np.PyArray_DATA(array) + begin
-        cdef const uint8_t* rows = <const uint8_t*>np.PyArray_DATA(self.rows_of)
-        cdef cbool changed
-        if n < BIG:
-            return KERNELS.apply(self.grid, first, n, rows)
-        self.busy = True
-        with nogil:
-            changed = KERNELS.apply(self.grid, first, n, rows)
-        self.busy = False
-        return changed
+        return self.applied(events, start, stop, <const uint8_t*>np.PyArray_DATA(self.rows_of))
 
     def clear(self):
         """Empties the book; ``counts`` and stale marks stay."""
@@ -567,11 +561,7 @@ cdef class BookView(MergedReadings):
         self.free()
         if self.owner.by != "order":
             raise TypeError("queue_position is for books by order")
-        cdef uint64_t ahead = 0
-        cdef int64_t quantity = 0
-        if not read_queue_position(self.grid, order_id, &ahead, &quantity):
-            return None
-        return ahead, <double>quantity / 1e9
+        return self.position(order_id)
 
 
 cdef class Books:
