@@ -150,9 +150,9 @@ def local(name: str, operations: int, prepare: Callable[[], Any], run: Callable[
     """A contender of this process: ``run(prepare())`` with only ``run`` timed and the garbage collector at rest."""
 
     def one_round() -> int:
+        gc.collect()  # before: it walks all that lives, and what was prepared would be measured cold
         state = prepare()
         clock = getattr(time, clock_name())
-        gc.collect()
         gc.disable()
         try:
             start = clock()

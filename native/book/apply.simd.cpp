@@ -30,8 +30,7 @@ static Where where(Grid& grid, int side, int64_t price) {
 [[gnu::noinline]] static void settle_best(Grid& grid, Ladder& ladder, Page* page, int64_t key, int64_t now) {
     if (key != ladder.best) {
         accrue_spread(grid);
-        ladder.best = key;
-        ladder.best_page = page;
+        set_best(ladder, key, page);
     } else if (now == 0) {
         accrue_spread(grid);
         find_best(grid, ladder);
@@ -51,12 +50,17 @@ static Where where(Grid& grid, int side, int64_t price) {
 }
 
 // The total of a level becomes `now`: bit, touch, what else is watched. Whether the top changed.
+template <Form form>
 static inline bool settle(Grid& grid, int side, Page* page, int64_t* level, int64_t key, int64_t now) {
     Ladder& ladder = grid.side[side];
     const uint64_t bit = uint64_t{1} << (key & 63);
     const int64_t before = level[0];
     level[0] = now;
-    page->bits = (page->bits & ~bit) | (static_cast<uint64_t>(now != 0) << (key & 63));
+    if constexpr (form == Form::VENUES) {  // among many books the page's own line is better left alone
+        if ((before == 0) != (now == 0)) page->bits ^= bit;
+    } else {
+        page->bits = (page->bits & ~bit) | (static_cast<uint64_t>(now != 0) << (key & 63));
+    }
     bool changed = false;
     if (key <= ladder.best && before != now) {
         settle_best(grid, ladder, page, key, now);
@@ -80,6 +84,12 @@ static inline Page* page_at_once(const Grid& grid, int side, uint64_t value, int
     return value <= grid_bound(grid) && page != nullptr && page->number == key >> 6 ? page : nullptr;
 }
 
+// The page of an index where the touch is, or the next one; else null.
+static inline Page* page_near(const Ladder& ladder, int64_t key) {
+    const uint64_t distance = static_cast<uint64_t>(key >> 6) - static_cast<uint64_t>(ladder.best >> 6);
+    return distance < 2 ? ladder.near[distance] : nullptr;
+}
+
 static inline Page* page_open(Grid& grid, int side, int64_t key) {
     Page* page = page_find(grid.side[side], key >> 6);
     return page != nullptr ? page : page_insert(&grid, side, key >> 6);
@@ -89,7 +99,7 @@ TF_COLD static bool set_level_anew(Grid& grid, int side, int64_t price, int64_t 
     const Where at = where(grid, side, price);
     if (!at.valid || (quantity == 0 && page_find(grid.side[side], at.key >> 6) == nullptr)) return false;
     Page* page = page_open(grid, side, at.key);
-    return settle(grid, side, page, level_of(grid, page, at.key & 63), at.key, quantity);
+    return settle<Form::LEVELS>(grid, side, page, level_of(grid, page, at.key & 63), at.key, quantity);
 }
 
 static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quantity) {
@@ -99,7 +109,7 @@ static inline bool set_level(Grid& grid, int side, int64_t price, int64_t quanti
     if (page == nullptr) [[unlikely]] {
         return set_level_anew(grid, side, price, quantity);
     }
-    return settle(grid, side, page, level_of(grid, page, key & 63), key, quantity);
+    return settle<Form::LEVELS>(grid, side, page, level_of(grid, page, key & 63), key, quantity);
 }
 
 // Whether a level's quantities of all venues still add up in 64 bits, this one's being new. Counted if not.
@@ -120,7 +130,7 @@ static inline bool settle_row(Grid& grid, int side, Page* page, int64_t key, int
     if ((grid.live >> row & 1) == 0) [[unlikely]] {
         return false;
     }
-    return settle(grid, side, page, level, key, now);
+    return settle<Form::VENUES>(grid, side, page, level, key, now);
 }
 
 TF_COLD static bool set_row_anew(Grid& grid, int side, int64_t price, int64_t quantity, uint32_t row) {
@@ -140,7 +150,7 @@ static inline bool set_row(Grid& grid, int side, int64_t price, int64_t quantity
 }
 
 static inline int64_t best_total(const Grid& grid, const Ladder& ladder) {
-    return ladder.best == NO_KEY ? 0 : level_of(grid, ladder.best_page, ladder.best & 63)[0];
+    return ladder.best == NO_KEY ? 0 : level_of(grid, ladder.near[0], ladder.best & 63)[0];
 }
 
 // The venue's side becomes this one level.
@@ -158,7 +168,8 @@ static bool set_quote(Grid& grid, int side, int64_t price, int64_t quantity, uin
         if (ladder.best != NO_KEY && next_level(grid, ladder, ladder.best, &second) != NO_KEY) {
             grid_clear_side(&grid, side);
         } else if (ladder.best != NO_KEY && ladder.best != at.key) {
-            settle(grid, side, ladder.best_page, level_of(grid, ladder.best_page, ladder.best & 63), ladder.best, 0);
+            settle<Form::LEVELS>(grid, side, ladder.near[0], level_of(grid, ladder.near[0], ladder.best & 63),
+                                 ladder.best, 0);
         }
         set_level(grid, side, price, quantity);
     } else {
@@ -344,11 +355,9 @@ static inline bool apply_short(Grid& grid, const Event& event, uint32_t row, boo
     const int side = static_cast<int>(level >> 32);
     const uint64_t value = grid_value(grid, event.price);
     const int64_t key = key_of(grid, side, value);
-    // among many books the touch is asked first: one line less of each is needed than by way of the table
-    Page* page = form == Form::VENUES ? grid.side[side].best_page : nullptr;
-    if (page == nullptr || page->number != key >> 6 || value > grid_bound(grid)) {
-        page = page_at_once(grid, side, value, key);
-    }
+    // most levels are near the touch: no look at the table, nor at the page itself
+    Page* page = page_near(grid.side[side], key);
+    if (page == nullptr || value > grid_bound(grid)) page = page_at_once(grid, side, value, key);
     if (page == nullptr) [[unlikely]] {
         if (value > grid_bound(grid)) return false;
         page = page_beyond(grid.side[side], key >> 6);
@@ -362,12 +371,12 @@ static inline bool apply_short(Grid& grid, const Event& event, uint32_t row, boo
     take_time(grid, event);
     if constexpr (form == Form::LEVELS) {
         int64_t* at = reinterpret_cast<int64_t*>(page + 1) + (key & 63);
-        changed = settle(grid, side, page, at, key, quantity);
+        changed = settle<form>(grid, side, page, at, key, quantity);
     } else {
         int64_t* at = level_of(grid, page, key & 63);
         const int64_t now = at[0] - at[1 + row] + quantity;
         at[1 + row] = quantity;
-        changed = settle(grid, side, page, at, key, now);
+        changed = settle<form>(grid, side, page, at, key, now);
     }
     if (changed || grid.pending != 0) changed = complete_marked(grid, event, row, changed);
     return true;
@@ -395,13 +404,9 @@ static inline bool apply_any(Grid& grid, const Event& event, uint32_t row) {
     }
 }
 
-constexpr size_t BOOK_AHEAD = 16;
-constexpr size_t ORDERS_AHEAD = 12;
 constexpr size_t PLACE_AHEAD = 8;
-constexpr size_t LEVEL_AHEAD = 6;
 constexpr size_t ORDER_AHEAD = 4;
 constexpr uint32_t MANY_ORDERS = 4096;  // fewer stay in the nearer caches
-constexpr uint32_t MANY_BOOKS = 8;
 
 template <Form form>
 static bool apply_form(Grid& grid, const Event* events, size_t n, const uint8_t* row) {
@@ -444,130 +449,7 @@ static bool apply(Grid* grid, const Event* events, size_t n, const uint8_t* row)
     }
 }
 
-static inline const Grid* book_of(const BookSet& set, const Event& event) {
-    return event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
-}
-
-// Two looks ahead hide the cache misses of many books: first a book's own lines, then the level it will change.
-static inline void prefetch_book(const BookSet& set, const Event& event) {
-    const Grid* grid = book_of(set, event);
-    if (grid == nullptr) return;
-    __builtin_prefetch(grid);
-    __builtin_prefetch(&grid->side[event.side == Side::ASK]);
-}
-
-static inline void prefetch_level(const BookSet& set, const Event& event) {
-    const Grid* grid = book_of(set, event);
-    if (grid == nullptr) return;
-    const int side = event.side == Side::ASK;
-    const int64_t key = key_of(*grid, side, grid_value(*grid, event.price));
-    const Page* page = grid->side[side].best_page;  // where most levels are: a guess that costs no look at the table
-    if (page == nullptr) return;
-    __builtin_prefetch(page);
-    __builtin_prefetch(level_of(*grid, page, key & 63));
-}
-
-static inline void prefetch_orders(const BookSet& set, const Event* events, size_t i, size_t n) {
-    const Grid* grid = i + ORDERS_AHEAD < n ? book_of(set, events[i + ORDERS_AHEAD]) : nullptr;
-    if (grid != nullptr) __builtin_prefetch(grid->orders);
-    grid = i + PLACE_AHEAD < n ? book_of(set, events[i + PLACE_AHEAD]) : nullptr;
-    if (grid != nullptr) prefetch_place(*grid->orders, events[i + PLACE_AHEAD].order_id);
-    grid = i + ORDER_AHEAD < n ? book_of(set, events[i + ORDER_AHEAD]) : nullptr;
-    if (grid != nullptr) prefetch_order(*grid->orders, events[i + ORDER_AHEAD].order_id);
-}
-
-// Looks ahead of event i; before the first one, at what the looks ahead of earlier events would have shown.
-template <Form form>
-static inline void look_ahead(const BookSet& set, const Event* events, size_t i, size_t n) {
-    if (i + BOOK_AHEAD < n) prefetch_book(set, events[i + BOOK_AHEAD]);
-    if constexpr (form == Form::VENUES) {
-        if (i + LEVEL_AHEAD < n) prefetch_level(set, events[i + LEVEL_AHEAD]);
-    } else {
-        prefetch_orders(set, events, i, n);
-    }
-}
-
-template <Form form>
-static void look_at_first(const BookSet& set, const Event* events, size_t n) {
-    for (size_t i = 0; i < BOOK_AHEAD && i < n; ++i) prefetch_book(set, events[i]);
-    if constexpr (form == Form::VENUES) {
-        for (size_t i = 0; i < LEVEL_AHEAD && i < n; ++i) prefetch_level(set, events[i]);
-    }
-}
-
-struct Changed {
-    uint32_t* ids;
-    size_t count;
-};
-
-// Applies an event to one book of a set; its id is told once a batch if its top changed.
-template <Form form>
-static inline void deliver(const BookSet& set, Grid& grid, uint32_t id, const Event& event, uint32_t row,
-                           Changed& changed) {
-    const bool top = apply_any<form>(grid, event, row);
-    grid.ts_event = event.ts_event;
-    grid.ts_recv = event.ts_recv;
-    if (top && grid.batch != set.batch) {
-        grid.batch = set.batch;
-        changed.ids[changed.count++] = id;
-    }
-}
-
-// CLEAR without an instrument: the venue begins anew, so every book loses what stands there.
-template <Form form>
-TF_COLD static void clear_everywhere(BookSet& set, const Event& event, Changed& changed) {
-    const uint32_t row = form == Form::VENUES ? set.row[event.venue] - 1u : 0;
-    if (row == UINT32_MAX) return;
-    for (uint32_t id = 0; id < set.capacity; ++id) {
-        Grid* grid = set.grids[id];
-        if (grid == nullptr || grid->started == 0) continue;
-        if (form == Form::QUEUES && grid->venue != event.venue) continue;
-        deliver<form>(set, *grid, id, event, row, changed);
-    }
-}
-
-template <Form form>
-static size_t apply_many(BookSet& set, const Event* events, size_t n, uint32_t* ids) {
-    const bool many = set.used > MANY_BOOKS;
-    Changed changed = {ids, 0};
-    ++set.batch;
-    if (many) look_at_first<form>(set, events, n);
-    for (size_t i = 0; i < n; ++i) {
-        if (many) look_ahead<form>(set, events, i, n);
-        const Event& event = events[i];
-        Grid* grid = event.instrument < set.capacity ? set.grids[event.instrument] : nullptr;
-        if (grid == nullptr) [[unlikely]] {
-            if (event.instrument == NO_INSTRUMENT && event.kind == Kind::CLEAR) {
-                clear_everywhere<form>(set, event, changed);
-                continue;
-            }
-            if (event.instrument >= MOST_INSTRUMENTS) {
-                ++set.counts[event.instrument == NO_INSTRUMENT ? COUNT_OTHER : COUNT_UNKNOWN_INSTRUMENT];
-                continue;
-            }
-            grid = set_open(&set, event.instrument);
-        }
-        uint32_t row = 0;
-        if constexpr (form == Form::VENUES) {
-            row = set.row[event.venue] - 1u;
-            if (row >= grid->words - 1u) [[unlikely]] {  // a venue not seen here, or not at all
-                if (row == UINT32_MAX) row = set_row(&set, event.venue);
-                if (row == MOST_VENUES) {
-                    ++grid->counts[COUNT_UNKNOWN_VENUE];
-                    continue;
-                }
-                if (row >= grid->rows) grid_grow_rows(grid, row + 1);
-            }
-        }
-        deliver<form>(set, *grid, event.instrument, event, row, changed);
-    }
-    return changed.count;
-}
-
-static size_t apply_set(BookSet* set, const Event* events, size_t n, uint32_t* changed) {
-    return set->form == Form::VENUES ? apply_many<Form::VENUES>(*set, events, n, changed)
-                                     : apply_many<Form::QUEUES>(*set, events, n, changed);
-}
+#include "book/sets.inl"
 
 static bool set_one(Grid* grid, int side, int64_t price, int64_t quantity) {
     if (quantity < 0) {

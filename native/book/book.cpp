@@ -20,6 +20,7 @@ BookSet* set_create(Form form, uint32_t capacity) {
 void set_destroy(BookSet* set) {
     if (set == nullptr) return;
     for (uint32_t i = 0; i < set->capacity; ++i) grid_destroy(set->grids[i]);
+    arena_close(&set->arena);
     std::free(set->grids);
     std::free(set);
 }
@@ -35,7 +36,7 @@ Grid* set_open(BookSet* set, uint32_t instrument) {
         set->capacity = static_cast<uint32_t>(capacity);
     }
     if (set->grids[instrument] == nullptr) {
-        set->grids[instrument] = grid_create(set->form, 0, 0, 0);
+        set->grids[instrument] = grid_create(set->form, 0, 0, 0, &set->arena);
         ++set->used;
     }
     return set->grids[instrument];

@@ -1,5 +1,6 @@
 // The books as bindings see them: one kernel table a CPU target, readings, and the set of books of many instruments.
 #pragma once
+#include "book/arena.hpp"
 #include "book/layout.hpp"
 #include "targets.hpp"
 
@@ -22,6 +23,7 @@ struct BookSet {
     Form form;  // VENUES or QUEUES
     uint32_t venue_count;
     uint32_t used;  // books that were made
+    Arena arena;    // where they lie
     uint64_t batch;
     uint8_t row[65536];           // venue id -> row + 1, 0 not seen yet
     uint16_t venue[MOST_VENUES];  // row -> venue id

@@ -13,6 +13,8 @@
 
 namespace tf {
 
+struct Arena;
+
 enum class Form : uint8_t {
     LEVELS,  // one venue, quantities a price
     VENUES,  // several venues, quantities a price and venue, and their total
@@ -102,17 +104,17 @@ struct Spare {
     uint32_t capacity;  // of pages, 0 none
 };
 
+inline constexpr uint32_t PLACES = 4;  // of a table a page: short chains are guessed right by the processor
+
 struct Ladder {
-    int64_t best;  // index of the best level or NO_KEY
-    Page* best_page;
+    int64_t best;    // index of the best level or NO_KEY
+    Page* near[2];   // its page, null without a best level, and the page numbered one more, null where there is none
     Page** table;    // by hash of the number, null where free
     Page** pages;    // numbers descending: the touch is at the end
     uint32_t shift;  // of the table's hash
-    uint32_t mask;
     uint32_t page_count;
     uint32_t page_capacity;
     uint32_t levels;  // levels with a total; counted in books with a window only
-    uint32_t spare;
     Kept* kept;
 };
 static_assert(sizeof(Ladder) == 64);
@@ -151,6 +153,7 @@ struct alignas(64) Grid {
     uint64_t quoted[2];  // VENUES, by side: bit a row: it holds the one level of `quote` at most
     Orders* orders;
     Page* free_pages;
+    Arena* arena;  // of the set the book belongs to; null: the heap
     Spare spare[2];
     uint64_t venue;   // of the first event
     uint32_t rows;    // VENUES: quantities a level

@@ -1,24 +1,24 @@
 #include "book/pages.hpp"
 
-#include <cstdlib>
 #include <cstring>
 #include <numeric>
 
+#include "book/arena.hpp"
 #include "book/orders.hpp"
 
 namespace tf {
 namespace {
 
 constexpr uint32_t FIRST_PAGES = 4;  // a side
-constexpr uint32_t PLACES = 4;       // of a table a page: short chains are guessed right by the processor
 
 template <typename T>
-T* allocate(size_t count, size_t alignment = 64) {
-    const size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, bytes);
-    if (memory == nullptr) std::abort();
-    std::memset(memory, 0, bytes);
-    return static_cast<T*>(memory);
+T* take(Arena* arena, size_t count) {
+    return static_cast<T*>(arena_take(arena, count * sizeof(T)));
+}
+
+template <typename T>
+void give(Arena* arena, T* block, size_t count) {
+    arena_give(arena, block, count * sizeof(T));
 }
 
 uint32_t words_of(Form form, uint32_t rows) {
@@ -28,20 +28,24 @@ uint32_t words_of(Form form, uint32_t rows) {
 
 size_t bytes_of_page(uint32_t words) { return sizeof(Page) + 64 * sizeof(int64_t) * words; }
 
+Page* page_new(Arena* arena, uint32_t words) { return static_cast<Page*>(arena_take(arena, bytes_of_page(words))); }
+
+void page_drop(const Grid* grid, Page* page) { arena_give(grid->arena, page, bytes_of_page(grid->words)); }
+
 void table_put(Ladder& ladder, Page* page) {
     uint32_t i = page_hash(ladder, page->number);
-    while (ladder.table[i] != nullptr) i = (i + 1) & ladder.mask;
+    while (ladder.table[i] != nullptr) i = (i + 1) & last_place(ladder);
     ladder.table[i] = page;
 }
 
 void table_drop(Ladder& ladder, int64_t number) {
     uint32_t hole = page_hash(ladder, number);
-    while (ladder.table[hole]->number != number) hole = (hole + 1) & ladder.mask;
+    while (ladder.table[hole]->number != number) hole = (hole + 1) & last_place(ladder);
     for (uint32_t i = hole;;) {
-        i = (i + 1) & ladder.mask;
+        i = (i + 1) & last_place(ladder);
         if (ladder.table[i] == nullptr) break;
         const uint32_t home = page_hash(ladder, ladder.table[i]->number);
-        if (((i - home) & ladder.mask) >= ((i - hole) & ladder.mask)) {
+        if (((i - home) & last_place(ladder)) >= ((i - hole) & last_place(ladder))) {
             ladder.table[hole] = ladder.table[i];
             hole = i;
         }
@@ -50,45 +54,48 @@ void table_drop(Ladder& ladder, int64_t number) {
 }
 
 void ladder_empty(Ladder& ladder) {
-    std::memset(ladder.table, 0, (size_t{ladder.mask} + 1) * sizeof(Page*));
+    std::memset(ladder.table, 0, (size_t{last_place(ladder)} + 1) * sizeof(Page*));
     ladder.page_count = 0;
     ladder.levels = 0;
-    ladder.best = NO_KEY;
-    ladder.best_page = nullptr;
+    set_no_best(ladder);
 }
 
-void ladder_open(Ladder& ladder, uint32_t capacity) {
+void ladder_open(Arena* arena, Ladder& ladder, uint32_t capacity) {
     const uint32_t places = capacity * PLACES;
-    ladder.table = allocate<Page*>(places);
-    ladder.mask = places - 1;
+    ladder.table = take<Page*>(arena, places);
     ladder.shift = 64 - static_cast<uint32_t>(std::countr_zero(places));
-    ladder.pages = allocate<Page*>(capacity);
+    ladder.pages = take<Page*>(arena, capacity);
     ladder.page_capacity = capacity;
     ladder_empty(ladder);
 }
 
-void ladder_close(Ladder& ladder) {
-    for (uint32_t i = 0; i < ladder.page_count; ++i) std::free(ladder.pages[i]);
-    std::free(ladder.table);
-    std::free(ladder.pages);
+void places_drop(Arena* arena, Page** table, Page** pages, uint32_t capacity) {
+    give(arena, table, capacity * PLACES);
+    give(arena, pages, capacity);
 }
 
-void ladder_grow(Ladder& ladder) {
+void ladder_grow(Arena* arena, Ladder& ladder) {
     const Ladder old = ladder;
-    ladder_open(ladder, old.page_capacity * 2);
+    ladder_open(arena, ladder, old.page_capacity * 2);
     ladder.best = old.best;
-    ladder.best_page = old.best_page;
+    ladder.near[0] = old.near[0];
+    ladder.near[1] = old.near[1];
     ladder.levels = old.levels;
     ladder.page_count = old.page_count;
     std::memcpy(ladder.pages, old.pages, old.page_count * sizeof(Page*));
     for (uint32_t i = 0; i < ladder.page_count; ++i) table_put(ladder, ladder.pages[i]);
-    std::free(old.table);
-    std::free(old.pages);
+    places_drop(arena, old.table, old.pages, old.page_capacity);
 }
 
 void give_back(Grid* grid, Page* page) {
     page->next_free = grid->free_pages;
     grid->free_pages = page;
+}
+
+void page_forget(Grid* grid, Ladder& ladder, Page* page) {
+    if (ladder.near[1] == page) ladder.near[1] = nullptr;
+    table_drop(ladder, page->number);
+    give_back(grid, page);
 }
 
 // Pages without a level are kept where they lie until room is needed: prices come back.
@@ -97,8 +104,7 @@ void sweep(Grid* grid, Ladder& ladder) {
     for (uint32_t i = 0; i < ladder.page_count; ++i) {
         Page* page = ladder.pages[i];
         if (page_is_empty(*grid, page)) {
-            table_drop(ladder, page->number);
-            give_back(grid, page);
+            page_forget(grid, ladder, page);
         } else {
             ladder.pages[kept++] = page;
         }
@@ -140,13 +146,11 @@ void forget_tick(Grid* grid) {
 }
 
 void refresh_best(Ladder& ladder) {
-    ladder.best = NO_KEY;
-    ladder.best_page = nullptr;
+    set_no_best(ladder);
     for (uint32_t i = ladder.page_count; i-- > 0;) {
         Page* page = ladder.pages[i];
         if (page->bits == 0) continue;
-        ladder.best = page->number * 64 + std::countr_zero(page->bits);
-        ladder.best_page = page;
+        set_best(ladder, page->number * 64 + std::countr_zero(page->bits), page);
         return;
     }
 }
@@ -170,10 +174,7 @@ void move_level(Grid* grid, int side, const Page* old, int slot, int64_t factor)
     if (level[0] != 0) {
         page->bits |= uint64_t{1} << to;
         ++grid->side[side].levels;
-        if (key < grid->side[side].best) {
-            grid->side[side].best = key;
-            grid->side[side].best_page = page;
-        }
+        if (key < grid->side[side].best) set_best(grid->side[side], key, page);
     }
     if (grid->form == Form::VENUES) {
         for (uint32_t row = 0; row < grid->rows; ++row) {
@@ -187,11 +188,10 @@ void move_level(Grid* grid, int side, const Page* old, int slot, int64_t factor)
 }
 
 // An empty ladder of the same size, made of what the last rebuild left behind.
-void ladder_renew(Ladder& ladder, Spare& spare) {
+void ladder_renew(Arena* arena, Ladder& ladder, Spare& spare) {
     if (spare.capacity != ladder.page_capacity) {
-        std::free(spare.table);
-        std::free(spare.pages);
-        ladder_open(ladder, ladder.page_capacity);
+        places_drop(arena, spare.table, spare.pages, spare.capacity);
+        ladder_open(arena, ladder, ladder.page_capacity);
     } else {
         ladder.table = spare.table;
         ladder.pages = spare.pages;
@@ -202,7 +202,7 @@ void ladder_renew(Ladder& ladder, Spare& spare) {
 void rebuild(Grid* grid, int64_t factor) {
     for (int side = 0; side < 2; ++side) {
         const Ladder old = grid->side[side];
-        ladder_renew(grid->side[side], grid->spare[side]);
+        ladder_renew(grid->arena, grid->side[side], grid->spare[side]);
         for (uint32_t i = old.page_count; i-- > 0;) {
             Page* page = old.pages[i];
             for (int slot = 0; slot < 64; ++slot) {
@@ -221,8 +221,9 @@ void rebuild(Grid* grid, int64_t factor) {
 
 }  // namespace
 
-Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
-    Grid* grid = allocate<Grid>(1);
+Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept, Arena* arena) {
+    Grid* grid = take<Grid>(arena, 1);
+    grid->arena = arena;
     grid->form = form;
     grid->window = window;
     grid->kept = kept;
@@ -231,12 +232,12 @@ Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
     grid->careful = -1;
     forget_tick(grid);
     grid->words = static_cast<uint8_t>(words_of(form, rows));
-    if (form == Form::VENUES) grid->quote = allocate<int64_t>(2 * static_cast<size_t>(rows));
+    if (form == Form::VENUES) grid->quote = take<int64_t>(arena, size_t{2} * rows);
     grid->watched = window != 0 || kept != 0;
     if (form == Form::QUEUES) grid->orders = orders_create();
     for (Ladder& ladder : grid->side) {
-        ladder_open(ladder, FIRST_PAGES);
-        if (kept != 0) ladder.kept = allocate<Kept>(1);
+        ladder_open(arena, ladder, FIRST_PAGES);
+        if (kept != 0) ladder.kept = take<Kept>(arena, 1);
     }
     kept_rebuild(grid, 0);
     kept_rebuild(grid, 1);
@@ -246,24 +247,22 @@ Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept) {
 static void free_pages(Grid* grid) {
     while (Page* page = grid->free_pages) {
         grid->free_pages = page->next_free;
-        std::free(page);
+        page_drop(grid, page);
     }
 }
 
 void grid_destroy(Grid* grid) {
     if (grid == nullptr) return;
     for (Ladder& ladder : grid->side) {
-        ladder_close(ladder);
-        std::free(ladder.kept);
+        for (uint32_t i = 0; i < ladder.page_count; ++i) page_drop(grid, ladder.pages[i]);
+        places_drop(grid->arena, ladder.table, ladder.pages, ladder.page_capacity);
+        give(grid->arena, ladder.kept, 1);
     }
-    for (Spare& spare : grid->spare) {
-        std::free(spare.table);
-        std::free(spare.pages);
-    }
+    for (Spare& spare : grid->spare) places_drop(grid->arena, spare.table, spare.pages, spare.capacity);
     free_pages(grid);
     orders_destroy(grid->orders);
-    std::free(grid->quote);
-    std::free(grid);
+    give(grid->arena, grid->quote, size_t{2} * grid->rows);
+    give(grid->arena, grid, 1);
 }
 
 void grid_clear_side(Grid* grid, int side) {
@@ -283,8 +282,7 @@ void grid_clear_side(Grid* grid, int side) {
     }
     grid->quoted[side] = 0;
     ladder.levels = 0;
-    ladder.best = NO_KEY;
-    ladder.best_page = nullptr;
+    set_no_best(ladder);
     sweep(grid, ladder);
     if (grid->side[1 - side].levels == 0 && grid->side[1 - side].page_count == 0) {
         forget_tick(grid);  // learnt anew: one odd price does not cost for ever
@@ -330,7 +328,7 @@ void grid_grow_rows(Grid* grid, uint32_t rows) {
     for (Ladder& ladder : grid->side) {
         for (uint32_t i = 0; i < ladder.page_count; ++i) {
             Page* old = ladder.pages[i];
-            Page* page = reinterpret_cast<Page*>(allocate<char>(bytes_of_page(words)));
+            Page* page = page_new(grid->arena, words);
             std::memcpy(page, old, sizeof(Page));
             for (int slot = 0; slot < 64; ++slot) {
                 int64_t* level = reinterpret_cast<int64_t*>(page + 1) + static_cast<uint32_t>(slot) * words;
@@ -338,15 +336,15 @@ void grid_grow_rows(Grid* grid, uint32_t rows) {
             }
             ladder.pages[i] = page;
             uint32_t entry = page_hash(ladder, page->number);
-            while (ladder.table[entry]->number != page->number) entry = (entry + 1) & ladder.mask;
+            while (ladder.table[entry]->number != page->number) entry = (entry + 1) & last_place(ladder);
             ladder.table[entry] = page;
-            if (ladder.best_page == old) ladder.best_page = page;
-            std::free(old);
+            for (Page*& near : ladder.near) near = near == old ? page : near;
+            page_drop(grid, old);
         }
     }
-    auto* wider = allocate<int64_t>(2 * static_cast<size_t>(rows));
+    auto* wider = take<int64_t>(grid->arena, size_t{2} * rows);
     std::memcpy(wider, grid->quote, 2 * grid->rows * sizeof(int64_t));
-    std::free(grid->quote);
+    give(grid->arena, grid->quote, size_t{2} * grid->rows);
     grid->quote = wider;
     grid->rows = rows;
     grid->words = static_cast<uint8_t>(words);
@@ -359,13 +357,13 @@ Page* page_insert(Grid* grid, int side, int64_t number) {
     Ladder& ladder = grid->side[side];
     if (ladder.page_count == ladder.page_capacity) {
         sweep(grid, ladder);
-        if (ladder.page_count * 4 > ladder.page_capacity * 3) ladder_grow(ladder);
+        if (ladder.page_count * 4 > ladder.page_capacity * 3) ladder_grow(grid->arena, ladder);
     }
     Page* page = grid->free_pages;
     if (page != nullptr) {
         grid->free_pages = page->next_free;  // a page given back holds zeros
     } else {
-        page = reinterpret_cast<Page*>(allocate<char>(bytes_of_page(grid->words)));
+        page = page_new(grid->arena, grid->words);
     }
     page->number = number;
     page->side = static_cast<uint64_t>(side);
@@ -374,6 +372,7 @@ Page* page_insert(Grid* grid, int side, int64_t number) {
     ladder.pages[at] = page;
     ++ladder.page_count;
     table_put(ladder, page);
+    if (ladder.near[0] != nullptr && ladder.near[0]->number + 1 == number) ladder.near[1] = page;
     return page;
 }
 
@@ -381,8 +380,7 @@ void page_remove(Grid* grid, Ladder& ladder, Page* page) {
     const uint32_t at = position(ladder, page->number);
     std::memmove(ladder.pages + at, ladder.pages + at + 1, (ladder.page_count - at - 1) * sizeof(Page*));
     --ladder.page_count;
-    table_drop(ladder, page->number);
-    give_back(grid, page);
+    page_forget(grid, ladder, page);
 }
 
 size_t grid_memory(const Grid* grid) {
@@ -392,7 +390,7 @@ size_t grid_memory(const Grid* grid) {
     for (const Spare& spare : grid->spare) bytes += spare.capacity * (1 + PLACES) * sizeof(Page*);
     for (const Ladder& ladder : grid->side) {
         bytes += ladder.page_count * bytes_of_page(grid->words) + (ladder.kept != nullptr ? sizeof(Kept) : 0);
-        bytes += ladder.page_capacity * sizeof(Page*) + (ladder.mask + 1) * sizeof(Page*);
+        bytes += ladder.page_capacity * sizeof(Page*) + (last_place(ladder) + 1) * sizeof(Page*);
     }
     return bytes;
 }
@@ -487,7 +485,7 @@ void kept_rebuild(Grid* grid, int side) {
     if (ladder.kept == nullptr) return;
     Kept& kept = *ladder.kept;
     int64_t key = ladder.best;
-    const int64_t* level = key == NO_KEY ? nullptr : level_of(*grid, ladder.best_page, key & 63);
+    const int64_t* level = key == NO_KEY ? nullptr : level_of(*grid, ladder.near[0], key & 63);
     for (uint32_t i = 0; i < MOST_KEPT; ++i) {
         kept.keys[i] = i < grid->kept ? key : NO_KEY;
         kept.levels[i] = level;

@@ -8,7 +8,7 @@
 namespace tf {
 
 // --- cold, in pages.cpp. Without memory they abort: a book that lost a level must not go on. ---
-Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept);
+Grid* grid_create(Form form, uint32_t rows, uint32_t window, uint32_t kept, Arena* arena = nullptr);
 void grid_destroy(Grid* grid);
 void grid_clear(Grid* grid);                     // everything but the counts
 void grid_clear_side(Grid* grid, int side);      // all venues
@@ -44,10 +44,24 @@ static inline uint32_t page_hash(const Ladder& ladder, int64_t number) {
     return static_cast<uint32_t>((static_cast<uint64_t>(number) * 0x9E3779B97F4A7C15u) >> ladder.shift);
 }
 
+static inline uint32_t last_place(const Ladder& ladder) { return ladder.page_capacity * PLACES - 1; }
+
 static inline Page* page_find(const Ladder& ladder, int64_t number) {
     uint32_t i = page_hash(ladder, number);
-    while (ladder.table[i] != nullptr && ladder.table[i]->number != number) i = (i + 1) & ladder.mask;
+    while (ladder.table[i] != nullptr && ladder.table[i]->number != number) i = (i + 1) & last_place(ladder);
     return ladder.table[i];
+}
+
+static inline void set_best(Ladder& ladder, int64_t key, Page* page) {
+    ladder.best = key;
+    if (page == ladder.near[0]) return;
+    ladder.near[0] = page;
+    ladder.near[1] = page_find(ladder, page->number + 1);
+}
+
+static inline void set_no_best(Ladder& ladder) {
+    ladder.best = NO_KEY;
+    ladder.near[0] = ladder.near[1] = nullptr;
 }
 
 // A level: its total, then what makes it up.
@@ -74,21 +88,19 @@ static inline bool page_is_empty(const Grid& grid, const Page* page) {
 
 // After the best level lost its total: the next one. Empty pages before it are given back.
 static inline void find_best(Grid& grid, Ladder& ladder) {
-    if (ladder.best_page->bits != 0) {
-        ladder.best = ladder.best_page->number * 64 + std::countr_zero(ladder.best_page->bits);
+    if (ladder.near[0]->bits != 0) {
+        ladder.best = (ladder.best >> 6) * 64 + std::countr_zero(ladder.near[0]->bits);
         return;
     }
     for (uint32_t i = ladder.page_count; i-- > 0;) {
         Page* page = ladder.pages[i];
         if (page->bits != 0) {
-            ladder.best_page = page;
-            ladder.best = page->number * 64 + std::countr_zero(page->bits);
+            set_best(ladder, page->number * 64 + std::countr_zero(page->bits), page);
             return;
         }
         if (page_is_empty(grid, page)) page_remove(&grid, ladder, page);
     }
-    ladder.best = NO_KEY;
-    ladder.best_page = nullptr;
+    set_no_best(ladder);
 }
 
 // Adds the standing spread up to now; to be called before a best price changes.

@@ -10,7 +10,7 @@ static inline bool order_remove(Grid& grid, uint64_t at) {
     int64_t* level = level_of(grid, page, slot);
     queue_unlink(orders, queue_of(level), order);
     order_forget(orders, at);
-    return settle(grid, side, page, level, page->number * 64 + slot, level[0] - order.quantity);
+    return settle<Form::QUEUES>(grid, side, page, level, page->number * 64 + slot, level[0] - order.quantity);
 }
 
 // Puts an order at the back of a level; the level's new total was checked.
@@ -23,7 +23,7 @@ static inline bool order_place(Grid& grid, int side, Page* page, int64_t key, ui
     const int slot = static_cast<int>(key & 63);
     int64_t* level = level_of(grid, page, slot);
     queue_append(orders, queue_of(level), index, page, slot);
-    return settle(grid, side, page, level, key, level[0] + quantity);
+    return settle<Form::QUEUES>(grid, side, page, level, key, level[0] + quantity);
 }
 
 static inline bool out_of_range(Grid& grid) {
@@ -78,7 +78,7 @@ static bool reduce_anonymous(Grid& grid, const Event& event) {
     Queue& queue = queue_of(level);
     const int64_t taken = event.quantity < queue.anonymous ? event.quantity : queue.anonymous;
     queue.anonymous -= taken;
-    return settle(grid, static_cast<int>(side), page, level, key, level[0] - taken);
+    return settle<Form::QUEUES>(grid, static_cast<int>(side), page, level, key, level[0] - taken);
 }
 
 // The id tells which order is meant; a side that contradicts it is counted.
@@ -103,7 +103,8 @@ static inline bool apply_reduce(Grid& grid, const Event& event) {
     Page* page = page_of(order);
     const int slot = slot_of(order);
     int64_t* level = level_of(grid, page, slot);
-    return settle(grid, static_cast<int>(page->side), page, level, page->number * 64 + slot, level[0] - event.quantity);
+    return settle<Form::QUEUES>(grid, static_cast<int>(page->side), page, level, page->number * 64 + slot,
+                                level[0] - event.quantity);
 }
 
 static inline bool apply_delete(Grid& grid, const Event& event) {
@@ -146,7 +147,7 @@ static bool apply_replace(Grid& grid, const Event& event) {
             queue_unlink(orders, queue_of(level), order);
             queue_append(orders, queue_of(level), index, page, slot);
         }
-        return settle(grid, side, page, level, to.key, total);
+        return settle<Form::QUEUES>(grid, side, page, level, to.key, total);
     }
     Page* target = page_find(grid.side[side], to.key >> 6);
     if (target != nullptr && __builtin_add_overflow(level_of(grid, target, to.key & 63)[0], event.quantity, &total)) {
@@ -177,7 +178,7 @@ static bool set_anonymous(Grid& grid, const Event& event) {
     int64_t now = 0;
     if (__builtin_add_overflow(level[0] - queue.anonymous, event.quantity, &now)) return out_of_range(grid);
     queue.anonymous = event.quantity;
-    return settle(grid, static_cast<int>(side), page, level, at.key, now);
+    return settle<Form::QUEUES>(grid, static_cast<int>(side), page, level, at.key, now);
 }
 
 static inline bool apply_order(Grid& grid, const Event& event) {

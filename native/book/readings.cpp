@@ -39,11 +39,11 @@ Tops read_tops(const Grid* grid) {
     const Ladder& ask = grid->side[1];
     if (bid.best != NO_KEY) {
         tops.bid = static_cast<double>(price_of(*grid, 0, bid.best)) / UNIT;
-        tops.bid_quantity = static_cast<double>(level_of(*grid, bid.best_page, bid.best & 63)[0]) / UNIT;
+        tops.bid_quantity = static_cast<double>(level_of(*grid, bid.near[0], bid.best & 63)[0]) / UNIT;
     }
     if (ask.best != NO_KEY) {
         tops.ask = static_cast<double>(price_of(*grid, 1, ask.best)) / UNIT;
-        tops.ask_quantity = static_cast<double>(level_of(*grid, ask.best_page, ask.best & 63)[0]) / UNIT;
+        tops.ask_quantity = static_cast<double>(level_of(*grid, ask.near[0], ask.best & 63)[0]) / UNIT;
     }
     return tops;
 }
