@@ -644,6 +644,11 @@ cdef class Books:
         return totals
 
     @property
+    def _address(self):
+        """Where the native books lie, for kernels that apply to them; whoever keeps it keeps this object, too."""
+        return <size_t>self.books
+
+    @property
     def memory(self):
         """Bytes all books hold."""
         self.free()
