@@ -1,15 +1,27 @@
 """Every error the engine raises, grouped by what the caller can do about it.
 
 EngineError
-├── ConfigError      fix the configuration and restart
+├── ConfigError      fix the configuration and restart (a refused key, a plan without the feed, an unknown name)
 ├── ProtocolError    the bytes are wrong: drop the connection or file, resynchronise
+├── VenueError       a provider or venue says no, and says it in its protocol
+│   ├── Throttled    too much or too many for now (carries ``retry_after``): wait
+│   └── SessionLost  the session is over (evicted, too slow, idle): connect and log in again
 ├── StorageError     a tape or journal cannot be read or written (carries ``offset``)
 └── InternalError    a broken invariant: stop and report
 """
 
 from __future__ import annotations
 
-__all__ = ["ConfigError", "EngineError", "InternalError", "ProtocolError", "StorageError"]
+__all__ = [
+    "ConfigError",
+    "EngineError",
+    "InternalError",
+    "ProtocolError",
+    "SessionLost",
+    "StorageError",
+    "Throttled",
+    "VenueError",
+]
 
 
 class EngineError(Exception):
@@ -22,6 +34,34 @@ class ConfigError(EngineError):
 
 class ProtocolError(EngineError):
     """Received bytes break the provider's format; the message names file, place, type and what was expected."""
+
+
+class VenueError(EngineError):
+    """A provider or venue refuses something, or fails, and says so in its own protocol.
+
+    Attributes:
+        code: the provider's own code, None where it gives none.
+    """
+
+    def __init__(self, message: str, code: int | str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Throttled(VenueError):  # noqa: N818 - the field's word
+    """Too many requests, symbols or connections for now.
+
+    Attributes:
+        retry_after: ns to wait before the next try; 0 where the provider does not say.
+    """
+
+    def __init__(self, message: str, code: int | str | None = None, retry_after: int = 0) -> None:
+        super().__init__(message, code)
+        self.retry_after = retry_after
+
+
+class SessionLost(VenueError):  # noqa: N818 - the field's word
+    """The provider ended the session; what it knew of us is gone, a new one starts from its login."""
 
 
 class StorageError(EngineError):

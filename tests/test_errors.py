@@ -30,3 +30,10 @@ def test_errors_survive_pickling():
     """Process pools carry exceptions as pickles."""
     error = pickle.loads(pickle.dumps(errors.StorageError("the footer is torn", offset=64)))
     assert (str(error), error.offset) == ("the footer is torn (at byte 64)", 64)
+
+
+def test_what_venues_say_carries_their_code_and_when_to_try_again():
+    error = pickle.loads(pickle.dumps(errors.Throttled("connection limit exceeded", 406, retry_after=90)))
+    assert (str(error), error.code, error.retry_after) == ("connection limit exceeded", 406, 90)
+    assert isinstance(error, errors.VenueError)
+    assert errors.SessionLost("evicted").code is None
