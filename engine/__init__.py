@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
     from engine.core.units import NANOS
+    from engine.feeds.bars import Bar, Bars
     from engine.replay import Tape, replay
 
 __all__ = [
     "EVENT",
     "NANOS",
+    "Bar",
+    "Bars",
     "Book",
     "Books",
     "ConsolidatedBook",
@@ -36,6 +39,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME: Final = {
+    "Bar": "engine.feeds.bars",
+    "Bars": "engine.feeds.bars",
     "Book": "engine._native.book",
     "Books": "engine._native.book",
     "ConsolidatedBook": "engine._native.book",
