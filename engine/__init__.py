@@ -14,9 +14,20 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from engine._native.book import Book, Books, ConsolidatedBook
     from engine._native.decode import Decoder
+    from engine.core.config import Config, Provider
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
     from engine.core.units import NANOS
+    from engine.errors import (
+        ConfigError,
+        EngineError,
+        InternalError,
+        ProtocolError,
+        SessionLost,
+        StorageError,
+        Throttled,
+        VenueError,
+    )
     from engine.feeds.bars import Bar, Bars
     from engine.replay import Tape, replay
 
@@ -27,13 +38,23 @@ __all__ = [
     "Bars",
     "Book",
     "Books",
+    "Config",
+    "ConfigError",
     "ConsolidatedBook",
     "Decoder",
+    "EngineError",
     "Flag",
     "Instruments",
+    "InternalError",
     "Kind",
+    "ProtocolError",
+    "Provider",
+    "SessionLost",
     "Side",
+    "StorageError",
     "Tape",
+    "Throttled",
+    "VenueError",
     "replay",
 ]
 __version__ = "0.1.0"
@@ -43,16 +64,26 @@ _HOME: Final = {
     "Bars": "engine.feeds.bars",
     "Book": "engine._native.book",
     "Books": "engine._native.book",
+    "Config": "engine.core.config",
+    "ConfigError": "engine.errors",
     "ConsolidatedBook": "engine._native.book",
     "Decoder": "engine._native.decode",
+    "EngineError": "engine.errors",
     "EVENT": "engine.core.events",
     "Flag": "engine.core.events",
     "Instruments": "engine.core.instruments",
+    "InternalError": "engine.errors",
     "Kind": "engine.core.events",
     "NANOS": "engine.core.units",
-    "Side": "engine.core.events",
-    "Tape": "engine.replay",
+    "ProtocolError": "engine.errors",
+    "Provider": "engine.core.config",
     "replay": "engine.replay",
+    "SessionLost": "engine.errors",
+    "Side": "engine.core.events",
+    "StorageError": "engine.errors",
+    "Tape": "engine.replay",
+    "Throttled": "engine.errors",
+    "VenueError": "engine.errors",
 }
 
 
