@@ -1,0 +1,18 @@
+// The table of formats.
+#pragma once
+#include "wire/decoding.hpp"
+
+namespace tf::wire {
+
+struct FormatEntry {
+    const char* name;
+    void (*decode)(Decoding& decoding);
+    std::unique_ptr<FormatState> (*state)();  // null: the format remembers nothing
+};
+
+// By FrameFormat, those there are.
+const FormatEntry& format_entry(FrameFormat format);
+
+void decode_polygon(Decoding& decoding);
+
+}  // namespace tf::wire

@@ -1,0 +1,65 @@
+"""Massive (Polygon) frames against their twin."""
+
+import random
+
+import pytest
+
+from engine._native.wire import FrameDecoder
+from tests.reference.wire_polygon import MAPPED, PolygonTwin, random_frame
+
+SEEDS = range(40)
+
+
+def decoder(general: bool = False) -> FrameDecoder:
+    made = FrameDecoder("polygon", provider="polygon", general=general)
+    for symbol, number in MAPPED.items():
+        made.map(symbol, number)
+    return made
+
+
+def assert_agree(frame: bytes, native: FrameDecoder, twin: PolygonTwin) -> None:
+    ours, theirs = native.receive_bytes(frame, 77), twin.receive_bytes(frame, 77)
+    assert ours.tolist() == theirs.tolist(), frame
+    assert native.take_other() == twin.other, frame
+    assert (native.take_problem() is not None) == twin.problem, frame
+    counts = native.counts
+    del counts["general"]
+    assert counts == twin.counts, frame
+
+
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_frames(seed, general):
+    draw = random.Random(seed)
+    native, twin = decoder(general), PolygonTwin(1, symbols=MAPPED)
+    for _ in range(12):
+        assert_agree(random_frame(draw, draw.choice([1, 2, 5, 20])), native, twin)
+
+
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_damaged_frames(seed, general):
+    draw = random.Random(1_000 + seed)
+    native, twin = decoder(general), PolygonTwin(1, symbols=MAPPED)
+    for _ in range(25):
+        frame = bytearray(random_frame(draw, draw.choice([1, 2, 5])))
+        for _ in range(draw.randrange(1, 4)):
+            at = draw.randrange(len(frame))
+            match draw.randrange(4):
+                case 0:
+                    frame[at] ^= 1 << draw.randrange(8)
+                case 1:
+                    frame[at] = draw.choice(b'",:{}[]0123456789.-eE \\')
+                case 2:
+                    del frame[at : at + draw.randrange(1, 9)]
+                case _:
+                    frame[at:at] = frame[at : at + draw.randrange(1, 30)]
+            frame = frame or bytearray(b"[")
+        assert_agree(bytes(frame), native, twin)
+
+
+def test_a_frame_cut_at_every_byte():
+    frame = random_frame(random.Random(4), 3)
+    native, twin = decoder(), PolygonTwin(1, symbols=MAPPED)
+    for end in range(len(frame) + 1):
+        assert_agree(frame[:end], native, twin)
