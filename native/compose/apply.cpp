@@ -1,0 +1,395 @@
+// What sources say: the hot path. One message is opened, changes its source's state, and is closed.
+#include <algorithm>
+#include <bit>
+
+#include "book/pages.hpp"
+#include "compose/composer.hpp"
+
+namespace tf::compose {
+namespace {
+
+bool halted(uint8_t status) {
+    return status == static_cast<uint8_t>(Status::HALTED) || status == static_cast<uint8_t>(Status::PAUSED);
+}
+
+// Whether the quotes a and b lie more than 10 % apart: what one bids is far above what the other asks. Wide quotes
+// overlap, so a thin book is never far from a tight one.
+bool above(int64_t bid, int64_t ask) { return bid != 0 && ask != 0 && bid - ask > ask / 10; }
+bool below(int64_t ask, int64_t bid) { return bid != 0 && ask != 0 && bid - ask > bid / 10; }
+bool apart(const Price& a, const Price& b) { return above(a.side[0], b.side[1]) || below(a.side[1], b.side[0]); }
+
+bool sound(const Event& event) {
+    const auto side = static_cast<uint8_t>(event.side);
+    return side - 1u < 2u && event.reserved == 0 && event.quantity >= 0 && event.quantity <= HUGE && event.price >= 0 &&
+           event.price <= MOST_PRICE;
+}
+
+bool empties(const Event& event) { return event.reserved == 0 && static_cast<uint8_t>(event.side) <= 2; }
+
+bool touches(const Event& event, int side) {
+    return event.side == Side::NONE || static_cast<int>(event.side) - 1 == side;
+}
+
+int64_t best_price(const Grid& grid, int side) {
+    return grid.side[side].best == NO_KEY ? 0 : price_of(grid, side, grid.side[side].best);
+}
+
+Price top_of(const Source& source, const State& state) {
+    Price top{};
+    switch (source.role) {
+        case Role::DEPTH:
+            return {best_price(*state.book, 0), best_price(*state.book, 1)};
+        case Role::MONTAGE:
+            for (uint64_t rows = state.montage->rows; rows != 0; rows &= rows - 1) {
+                const int row = std::countr_zero(rows);
+                const int64_t bid = state.montage->quote[0][row].price;
+                const int64_t ask = state.montage->quote[1][row].price;
+                top.side[0] = std::max(top.side[0], bid);
+                if (ask != 0 && (top.side[1] == 0 || ask < top.side[1])) top.side[1] = ask;
+            }
+            return top;
+        default:
+            return {state.slot[0].price, state.slot[1].price};
+    }
+}
+
+// Counts a message of the NBBO's leader that finds a round lot of some venue's depth or top above its slot, as the
+// message before did.
+void compare(Line& line, State& state, const Board& board) {
+    bool persists = false;
+    for (int side = 0; side < 2; ++side) {
+        const int64_t best = board.best.side[side];
+        const int64_t price = board.nbbo[side].price;
+        const bool stands = best != 0 && price != 0 && board.best_quantity.side[side] >= ROUND_LOT;
+        const bool better = stands && (side == 0 ? best > price : best < price);
+        persists |= better && state.better[side];
+        state.better[side] = better;
+    }
+    line.disagreements += persists;
+}
+
+}  // namespace
+
+uint32_t Composer::row_of(uint16_t venue) {
+    const uint32_t row = books_->row[venue];
+    return row != 0 ? row - 1 : set_row(books_, venue);
+}
+
+void Composer::apply(uint32_t source, const Event* events, size_t n) {
+    if (n == 0) return;
+    source_ = sources_[source];
+    index_ = source;
+    Line& line = source_->line;
+    line.events += n;
+    line.last_recv = events[n - 1].ts_recv;
+    line.peer_updates = 0;
+    for (size_t i = 0; i < n; ++i) {
+        const Event& event = events[i];
+        if (event.instrument == NO_INSTRUMENT) [[unlikely]] {
+            close();
+            if (event.kind == Kind::CLEAR && empties(event)) {
+                reset(source, event.ts_recv);
+                for (State* state : source_->states) {
+                    if (state != nullptr) state->waits = false;
+                }
+            } else if (event.kind == Kind::STATUS) {
+                if (source_->trusted) session_ = event.conditions;
+            } else {
+                ++line.refused;
+            }
+            continue;
+        }
+        State* state = event.instrument < source_->states.size() ? source_->states[event.instrument] : nullptr;
+        if (state == nullptr) [[unlikely]] {
+            ++line.unsubscribed;
+        } else if (event.kind == Kind::TRADE || event.kind == Kind::TRADE_BREAK) {
+            trade(*source_, event);
+        } else if (event.kind == Kind::STATUS) {
+            close();
+            take_status(*source_, event);
+        } else {
+            if (state != open_) {
+                close();
+                instrument_ = event.instrument;
+                open(*source_, *state, event);
+            }
+            if (!skips_) change(*source_, *state, event);
+            if ((event.flags & LAST) != 0) close();
+        }
+    }
+    close();
+}
+
+void Composer::open(Source& source, State& state, const Event& event) {
+    open_ = &state;
+    replayed_ = taken_ = false;
+    skips_ = refuse_old(source, state, event);
+    first_sequence_ = event.sequence;
+    leads_ = source.role == Role::DEPTH && source.row < NOWHERE &&
+             boards_[instrument_]->depth[source.row] == static_cast<int8_t>(index_);
+    begin(source, instrument_, event.ts_event, event.ts_recv, event.sequence);
+}
+
+// Whether a message is not to be applied: it is a duplicate, or its number or stamp says that it is older than what was
+// applied. Depths are applied as they come: a number is one of their provider's stream, and a lost delta would stay.
+bool Composer::refuse_old(Source& source, State& state, const Event& event) {
+    const bool numbered = source.role != Role::DEPTH && event.sequence != 0 && state.sequence != 0;
+    if (numbered && event.sequence > state.sequence) return false;
+    if (numbered && event.sequence == state.sequence) {
+        ++source.line.duplicates;
+        return true;
+    }
+    const int64_t back = state.latest == 0 ? 0 : state.latest - event.ts_event;
+    if (back > REPLAY_NS) {
+        ++source.line.replayed;
+        const bool alone = (boards_[instrument_]->good & ~(uint64_t{1} << index_)) == 0;
+        replayed_ = !alone;
+        return numbered || !alone;
+    }
+    if (numbered && back < 0) return false;  // the numbering began anew
+    if (numbered || back > 0) ++source.line.reordered;
+    return numbered;
+}
+
+void Composer::change(Source& source, State& state, const Event& event) {
+    bool taken = false;
+    switch (source.role) {
+        case Role::DEPTH:
+            taken = change_depth(source, state, event);
+            break;
+        case Role::TOP:
+            taken = change_top(source, state, event);
+            break;
+        case Role::MONTAGE:
+            taken = change_montage(state, event);
+            break;
+        case Role::NBBO:
+            taken = change_nbbo(state, event);
+            break;
+        case Role::PRINTS:
+            break;
+    }
+    if (!taken) {
+        ++source.line.refused;
+        return;
+    }
+    if (state.waits) return;
+    state.has = taken_ = true;
+    ts_event_ = event.ts_event;
+    ts_recv_ = event.ts_recv;
+}
+
+bool Composer::change_depth(Source& source, State& state, const Event& event) {
+    const bool clears = event.kind == Kind::CLEAR && empties(event);
+    const bool levels = (event.kind == Kind::LEVEL || event.kind == Kind::QUOTE) && sound(event) && event.price > 0;
+    if ((!clears && !levels) || event.venue != source.venue) return false;
+    if (state.waits) {
+        if (!clears || event.side != Side::NONE) {
+            ++source.line.waiting;
+            return true;
+        }
+        state.waits = false;
+    }
+    if (clears || event.kind == Kind::QUOTE) {
+        for (int side = 0; side < 2; ++side) {
+            if (touches(event, side)) grid_clear_side(state.book, side);
+        }
+        if (leads_) {
+            Event cleared = blank_;
+            cleared.kind = Kind::CLEAR;
+            cleared.venue = source.venue;
+            cleared.side = event.side;
+            cleared.flags = event.flags & SNAPSHOT;
+            out_.push_back(cleared);
+        }
+        if (clears) return true;
+    }
+    const int side = static_cast<int>(event.side) - 1;
+    kernels_->set(state.book, side, event.price, event.quantity);
+    if (leads_) show_level(source.row, side, event.price, event.quantity, source.provider);
+    return true;
+}
+
+bool Composer::change_top(Source& source, State& state, const Event& event) {
+    if (event.venue != source.venue) return false;
+    if (event.kind == Kind::CLEAR && empties(event)) {
+        for (int side = 0; side < 2; ++side) {
+            if (touches(event, side)) state.slot[side] = {0, 0, NOWHERE};
+        }
+        return true;
+    }
+    if (event.kind != Kind::QUOTE || !sound(event)) return false;
+    const bool stands = event.price != 0 && event.quantity != 0;
+    state.slot[static_cast<int>(event.side) - 1] =
+        stands ? Slot{event.price, event.quantity, source.row} : Slot{0, 0, NOWHERE};
+    return true;
+}
+
+bool Composer::change_nbbo(State& state, const Event& event) {
+    if (event.kind == Kind::CLEAR && empties(event)) {
+        for (int side = 0; side < 2; ++side) {
+            if (touches(event, side)) state.slot[side] = {0, 0, NOWHERE};
+        }
+        return true;
+    }
+    if (event.kind != Kind::NBBO || !sound(event)) return false;
+    const bool stands = event.price != 0 && event.quantity != 0 && (event.conditions & NON_FIRM) == 0 &&
+                        !halted(boards_[instrument_]->status);
+    state.slot[static_cast<int>(event.side) - 1] =
+        stands ? Slot{event.price, event.quantity, row_of(event.venue)} : Slot{0, 0, NOWHERE};
+    return true;
+}
+
+bool Composer::change_montage(State& state, const Event& event) {
+    Montage& montage = *state.montage;
+    if (event.kind == Kind::CLEAR && empties(event)) {  // whatever the venue: a snapshot has them all
+        for (int side = 0; side < 2; ++side) {
+            if (!touches(event, side)) continue;
+            for (uint64_t rows = montage.rows; rows != 0; rows &= rows - 1) {
+                montage.quote[side][std::countr_zero(rows)] = {0, 0, NOWHERE};
+            }
+        }
+        if (event.side == Side::NONE) montage.rows = 0;
+        return true;
+    }
+    if (event.kind != Kind::QUOTE || !sound(event)) return false;
+    const uint32_t row = row_of(event.venue);
+    if (row == NOWHERE) return false;
+    const bool stands = event.price != 0 && event.quantity != 0;
+    montage.quote[static_cast<int>(event.side) - 1][row] =
+        stands ? Slot{event.price, event.quantity, row} : Slot{0, 0, NOWHERE};
+    montage.rows |= uint64_t{1} << row;
+    return true;
+}
+
+Suspect Composer::judge(const Source& source, const State& state) const {
+    const Price& top = state.top;
+    if (source.role != Role::MONTAGE && top.side[0] != 0 && top.side[1] != 0 && top.side[0] > top.side[1]) {
+        return Suspect::CROSSED;
+    }
+    for (uint64_t others = boards_[instrument_]->good & ~(uint64_t{1} << index_); others != 0; others &= others - 1) {
+        const State& other = *sources_[std::countr_zero(others)]->states[instrument_];
+        if (apart(top, other.top) && !apart(state.good, other.top)) return Suspect::SCALE;
+    }
+    return Suspect::NO;
+}
+
+// Counts an update for the other sources of a group that are subscribed to the instrument: who is mute while others speak.
+void Composer::count_peers(const Source& source, Role role, uint32_t instrument, int64_t now) {
+    uint64_t peers = boards_[instrument]->subscribed[static_cast<uint32_t>(role)] & ~(uint64_t{1} << index_);
+    for (; peers != 0; peers &= peers - 1) {
+        Source& peer = *sources_[std::countr_zero(peers)];
+        if (peer.venue != source.venue && role != Role::PRINTS) continue;
+        if (peer.line.peer_updates++ == 0) peer.line.peer_since = now;
+        peer.line.peer_last = now;
+    }
+}
+
+// The message ends: it is judged, may change who leads, and is shown.
+void Composer::close() {
+    if (open_ == nullptr) return;
+    State& state = *open_;
+    Source& source = *source_;
+    open_ = nullptr;
+    Line& line = source.line;
+    Suspect suspect = state.suspect;
+    if (skips_) {
+        if (!replayed_) return;
+        suspect = Suspect::REPLAY;
+    } else {
+        if (!taken_) return;
+        ++line.updates;
+        state.arrived = ++arrivals_;
+        state.ts_event = line.last_event = ts_event_;
+        state.ts_recv = ts_recv_;
+        state.latest = std::max(state.latest, ts_recv_ > 0 ? std::min(ts_event_, ts_recv_) : ts_event_);
+        state.sequence = first_sequence_;
+        state.top = top_of(source, state);
+        if (source.trusted) count_peers(source, source.role, instrument_, ts_recv_);
+        suspect = judge(source, state);
+    }
+    if (suspect == Suspect::NO) {
+        state.good = state.top;
+        line.suspect_run = 0;
+    } else {
+        ++line.suspect_run;
+        line.crossed += suspect == Suspect::CROSSED;
+        line.scaled += suspect == Suspect::SCALE;
+    }
+    state.suspect = suspect;
+    Board& board = *boards_[instrument_];
+    const uint64_t bit = uint64_t{1} << index_;
+    const bool good = source.trusted && state.has && suspect == Suspect::NO;
+    if (good != ((board.good & bit) != 0)) [[unlikely]] {
+        out_.resize(mark_);
+        recompose(index_, instrument_, ts_event_, ts_recv_);
+        return;
+    }
+    if (skips_) return;
+    switch (source.role) {
+        case Role::DEPTH:
+            if (!leads_) return;
+            break;
+        case Role::TOP:
+            if (source.row == NOWHERE || board.top[source.row] != static_cast<int8_t>(index_)) return;
+            if ((board.depth_rows >> source.row & 1) != 0) return;
+            show_slots(board, source.row, 0);
+            show_slots(board, source.row, 1);
+            break;
+        case Role::NBBO:
+            if (board.leader[static_cast<int>(Role::NBBO)] != static_cast<int8_t>(index_)) return;
+            show_nbbo(board);
+            break;
+        case Role::MONTAGE:
+            if (board.leader[static_cast<int>(Role::MONTAGE)] != static_cast<int8_t>(index_)) return;
+            show_nbbo(board);
+            break;
+        case Role::PRINTS:
+            return;
+    }
+    finish(board);
+    if (source.role == Role::NBBO) compare(source.line, state, board);
+}
+
+void Composer::trade(Source& source, const Event& event) {
+    State& state = *source.states[event.instrument];
+    Board& board = *boards_[event.instrument];
+    ++source.line.trades;
+    if (!state.prints) {
+        state.prints = true;
+        elect_prints(event.instrument);
+    }
+    if (source.trusted) count_peers(source, Role::PRINTS, event.instrument, event.ts_recv);
+    if (board.leader[static_cast<int>(Role::PRINTS)] != static_cast<int8_t>(index_)) return;
+    if (trades_.size() < MOST_TRADES) {
+        trades_.push_back(event);
+    } else {
+        ++trades_dropped;
+    }
+    record(event);
+}
+
+// A market state that holds for all venues; those of one venue, and short sale restrictions, gate nothing.
+void Composer::take_status(Source& source, const Event& event) {
+    const auto code = event.conditions;
+    if (!source.trusted || code < static_cast<uint32_t>(Status::TRADING) ||
+        code > static_cast<uint32_t>(Status::QUOTE_ONLY)) {
+        return;
+    }
+    Board& board = *boards_[event.instrument];
+    if (board.status == code) return;
+    board.status = static_cast<uint8_t>(code);
+    note(board);
+    record(event);
+    if (!halted(board.status)) return;
+    for (uint64_t all = board.subscribed[static_cast<int>(Role::NBBO)]; all != 0; all &= all - 1) {
+        State& state = *sources_[std::countr_zero(all)]->states[event.instrument];
+        state.slot[0] = state.slot[1] = {0, 0, NOWHERE};
+        state.top = {};
+    }
+    begin(source, event.instrument, event.ts_event, event.ts_recv, event.sequence);
+    show_nbbo(board);
+    finish(board);
+}
+
+}  // namespace tf::compose

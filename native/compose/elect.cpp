@@ -1,0 +1,252 @@
+// Sources and who leads: everything that is not a message.
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+
+#include "book/pages.hpp"
+#include "compose/composer.hpp"
+
+namespace tf::compose {
+namespace {
+
+void drop(State& state) {
+    Grid* book = state.book;
+    Montage* montage = state.montage;
+    state = {};
+    state.slot[0].row = state.slot[1].row = NOWHERE;
+    state.book = book;
+    state.montage = montage;
+    if (book != nullptr) grid_clear(book);
+    if (montage != nullptr) std::memset(montage, 0, sizeof(Montage));
+}
+
+State* state_create(Role role, Arena* arena) {
+    auto* state = new State{};
+    if (role == Role::DEPTH) state->book = grid_create(Form::LEVELS, 0, 0, 0, arena);
+    if (role == Role::MONTAGE) state->montage = new Montage{};
+    drop(*state);
+    return state;
+}
+
+void state_destroy(State* state) {
+    if (state == nullptr) return;
+    grid_destroy(state->book);
+    delete state->montage;
+    delete state;
+}
+
+Board* board_create(uint32_t instrument, Grid* grid) {
+    auto* board = new Board{};
+    board->instrument = instrument;
+    board->grid = grid;
+    board->nbbo[0].row = board->nbbo[1].row = NOWHERE;
+    std::memset(board->leader, -1, sizeof board->leader);
+    std::memset(board->depth, -1, sizeof board->depth);
+    std::memset(board->top, -1, sizeof board->top);
+    return board;
+}
+
+}  // namespace
+
+Composer::Composer(BookSet* books, const Options& options)
+    : books_(books), kernels_(&book_kernels()), record_(options.record) {}
+
+Composer::~Composer() {
+    for (Source* source : sources_) {
+        for (State* state : source->states) state_destroy(state);
+        delete source;
+    }
+    for (Board* board : boards_) delete board;
+    arena_close(&arena_);
+}
+
+int Composer::add_source(uint8_t provider, Role role, uint16_t venue) {
+    if (sources_.size() == MOST_SOURCES) return -1;
+    auto* source = new Source{};
+    const bool has_venue = role == Role::DEPTH || role == Role::TOP;
+    source->role = role;
+    source->provider = provider;
+    source->venue = has_venue ? venue : uint16_t{0};
+    source->row = has_venue ? row_of(venue) : NOWHERE;
+    source->trusted = true;
+    source->rank = static_cast<uint32_t>(sources_.size());
+    sources_.push_back(source);
+    return static_cast<int>(sources_.size()) - 1;
+}
+
+bool Composer::subscribe(uint32_t source, uint32_t instrument) {
+    if (instrument >= MOST_INSTRUMENTS) return false;
+    Source& to = *sources_[source];
+    if (instrument >= boards_.size()) boards_.resize(instrument + 1);
+    if (instrument >= to.states.size()) to.states.resize(instrument + 1);
+    if (to.states[instrument] != nullptr) return true;
+    if (boards_[instrument] == nullptr) boards_[instrument] = board_create(instrument, set_open(books_, instrument));
+    to.states[instrument] = state_create(to.role, &arena_);
+    boards_[instrument]->subscribed[static_cast<uint32_t>(to.role)] |= uint64_t{1} << source;
+    return true;
+}
+
+void Composer::unsubscribe(uint32_t source, uint32_t instrument) {
+    Source& from = *sources_[source];
+    if (instrument >= from.states.size() || from.states[instrument] == nullptr) return;
+    reset(source, instrument, from.line.last_recv);
+    state_destroy(from.states[instrument]);
+    from.states[instrument] = nullptr;
+    boards_[instrument]->subscribed[static_cast<uint32_t>(from.role)] &= ~(uint64_t{1} << source);
+}
+
+void Composer::trust(uint32_t source, bool trusted, int64_t now) {
+    if (sources_[source]->trusted == trusted) return;
+    sources_[source]->trusted = trusted;
+    recompose_all(source, now);
+}
+
+void Composer::rank(uint32_t source, uint32_t rank, int64_t now) {
+    if (sources_[source]->rank == rank) return;
+    sources_[source]->rank = rank;
+    recompose_all(source, now);
+}
+
+void Composer::reset(uint32_t source, int64_t now) {
+    for (uint32_t instrument = 0; instrument < sources_[source]->states.size(); ++instrument) {
+        reset(source, instrument, now);
+    }
+}
+
+void Composer::reset(uint32_t source, uint32_t instrument, int64_t now) {
+    Source& of = *sources_[source];
+    if (instrument >= of.states.size() || of.states[instrument] == nullptr) return;
+    State& state = *of.states[instrument];
+    const int64_t ts_event = state.ts_event;
+    drop(state);
+    state.waits = of.role == Role::DEPTH;
+    recompose(source, instrument, ts_event, now);
+}
+
+void Composer::recompose_all(uint32_t source, int64_t now) {
+    const Source& of = *sources_[source];
+    for (uint32_t instrument = 0; instrument < of.states.size(); ++instrument) {
+        const State* state = of.states[instrument];
+        if (state != nullptr) recompose(source, instrument, state->ts_event, now);
+    }
+}
+
+// Something about a source's state of an instrument is new: elects, and shows all that follows.
+void Composer::recompose(uint32_t source, uint32_t instrument, int64_t ts_event, int64_t now) {
+    const Source& of = *sources_[source];
+    const State& state = *of.states[instrument];
+    Board& board = *boards_[instrument];
+    const uint64_t bit = uint64_t{1} << source;
+    const bool good = of.trusted && state.has && state.suspect == Suspect::NO;
+    board.good = good ? board.good | bit : board.good & ~bit;
+    uint64_t anew = elect_all(instrument);
+    if (of.role == Role::DEPTH && of.row < NOWHERE) anew |= uint64_t{1} << of.row;
+    begin(of, instrument, ts_event, now, state.sequence);
+    show_all(board, anew);
+    finish(board);
+}
+
+// A suspect leads nothing while another line is good; alone it is all there is.
+bool Composer::may_lead(uint32_t source, uint32_t instrument, bool prints) const {
+    const State& state = *sources_[source]->states[instrument];
+    if (!sources_[source]->trusted || !(prints ? state.prints : state.has)) return false;
+    return state.suspect == Suspect::NO || (boards_[instrument]->good & ~(uint64_t{1} << source)) == 0;
+}
+
+bool Composer::before(uint32_t source, int other) const {
+    if (other < 0) return true;
+    const uint32_t mine = sources_[source]->rank;
+    const uint32_t theirs = sources_[static_cast<uint32_t>(other)]->rank;
+    return mine < theirs || (mine == theirs && source < static_cast<uint32_t>(other));
+}
+
+int Composer::elect(uint64_t candidates, uint32_t instrument, bool prints) const {
+    int leader = -1;
+    for (; candidates != 0; candidates &= candidates - 1) {
+        const auto source = static_cast<uint32_t>(std::countr_zero(candidates));
+        if (may_lead(source, instrument, prints) && before(source, leader)) leader = static_cast<int>(source);
+    }
+    return leader;
+}
+
+void Composer::elect_prints(uint32_t instrument) {
+    Board& board = *boards_[instrument];
+    uint64_t all = 0;
+    for (const uint64_t some : board.subscribed) all |= some;
+    board.leader[static_cast<int>(Role::PRINTS)] = static_cast<int8_t>(elect(all, instrument, true));
+}
+
+// The leaders of one role at each venue; the rows where they are others now.
+uint64_t Composer::elect_venues(uint32_t instrument, Role role, int8_t* leaders, uint64_t* rows) {
+    int8_t now[MOST_VENUES];
+    std::memset(now, -1, sizeof now);
+    uint64_t led = 0;
+    uint64_t all = boards_[instrument]->subscribed[static_cast<uint32_t>(role)];
+    for (; all != 0; all &= all - 1) {
+        const auto source = static_cast<uint32_t>(std::countr_zero(all));
+        const uint32_t row = sources_[source]->row;
+        if (row == NOWHERE || !may_lead(source, instrument, false) || !before(source, now[row])) continue;
+        now[row] = static_cast<int8_t>(source);
+        led |= uint64_t{1} << row;
+    }
+    uint64_t others = 0;
+    for (uint64_t known = led | *rows; known != 0; known &= known - 1) {
+        const int row = std::countr_zero(known);
+        if (now[row] != leaders[row]) others |= uint64_t{1} << row;
+        leaders[row] = now[row];
+    }
+    *rows = led;
+    return others;
+}
+
+uint64_t Composer::elect_all(uint32_t instrument) {
+    Board& board = *boards_[instrument];
+    uint64_t others = 0;
+    for (const Role role : {Role::NBBO, Role::MONTAGE}) {
+        const auto at = static_cast<uint32_t>(role);
+        const auto leader = static_cast<int8_t>(elect(board.subscribed[at], instrument, false));
+        others |= leader != board.leader[at];
+        board.leader[at] = leader;
+    }
+    elect_prints(instrument);
+    others |= elect_venues(instrument, Role::TOP, board.top, &board.top_rows);
+    const uint64_t anew = elect_venues(instrument, Role::DEPTH, board.depth, &board.depth_rows);
+    if ((others | anew) != 0) note(board);
+    return anew;
+}
+
+int Composer::leader(uint32_t instrument, Role role, uint16_t venue) const {
+    const Board* at = board(instrument);
+    if (at == nullptr) return -1;
+    if (role != Role::DEPTH && role != Role::TOP) return at->leader[static_cast<uint32_t>(role)];
+    const uint32_t row = books_->row[venue];
+    if (row == 0) return -1;
+    return role == Role::DEPTH ? at->depth[row - 1] : at->top[row - 1];
+}
+
+const State* Composer::state(uint32_t source, uint32_t instrument) const {
+    const std::vector<State*>& states = sources_[source]->states;
+    return instrument < states.size() ? states[instrument] : nullptr;
+}
+
+const Board* Composer::board(uint32_t instrument) const {
+    return instrument < boards_.size() ? boards_[instrument] : nullptr;
+}
+
+uint32_t Composer::status(uint32_t instrument) const {
+    if (instrument == NO_INSTRUMENT) return session_;
+    const Board* at = board(instrument);
+    return at == nullptr ? 0 : at->status;
+}
+
+void Composer::took_changes() {
+    for (const uint32_t instrument : changes_) boards_[instrument]->changed = false;
+    changes_.clear();
+}
+
+void Composer::took_events() {
+    out_.clear();
+    mark_ = 0;
+}
+
+}  // namespace tf::compose

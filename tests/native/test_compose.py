@@ -1,0 +1,233 @@
+"""One composed book of many lines: each rule of DESIGN.md section 4 by example."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from engine._native.book import Books
+from engine._native.compose import Composer
+from engine.core.events import EVENT, NO_INSTRUMENT, Condition, Flag, Kind, Side, Status
+from engine.core.instruments import Instruments
+from engine.core.units import NANOS
+from engine.core.venues import venue_id
+
+XNAS, ARCX, IEXG, BATS = (venue_id(name) for name in ("XNAS", "ARCX", "IEXG", "BATS"))
+NAMES = {XNAS: "XNAS", ARCX: "ARCX", IEXG: "IEXG", BATS: "BATS"}
+SECOND = 1_000_000_000
+
+
+class Desk:
+    """A composer over one instrument, with a clock that ticks a millisecond a message."""
+
+    def __init__(self, *, record: bool = True) -> None:
+        self.instruments = Instruments()
+        self.id = self.instruments.add("AAPL").id
+        self.books = Books(self.instruments)
+        self.composer = Composer(self.instruments, self.books, record=record)
+        self.now = 1_000 * SECOND
+
+    def source(self, provider: int, role: str, venue: int = 0) -> int:
+        source = self.composer.add_source(provider, role, venue)  # type: ignore[arg-type]
+        self.composer.subscribe(source, self.id)
+        return source
+
+    def event(self, kind: Kind, side: Side, price: float, quantity: float, venue: int, **more: int) -> np.ndarray:
+        event = np.zeros(1, EVENT)
+        event["kind"], event["side"], event["venue"], event["instrument"] = kind, side, venue, self.id
+        event["price"], event["quantity"] = round(price * NANOS), round(quantity * NANOS)
+        event["ts_event"] = event["ts_recv"] = self.now
+        for name, value in more.items():
+            event[name] = value
+        return event
+
+    def say(self, source: int, *events: np.ndarray, last: bool = True) -> None:
+        self.now += SECOND // 1_000
+        message = np.concatenate(events)
+        message["ts_recv"] = self.now
+        message["ts_event"] = np.where(message["ts_event"] < self.now - SECOND, message["ts_event"], self.now)
+        message["flags"][-1] |= Flag.LAST if last else 0
+        self.composer.apply(source, message)
+
+    def nbbo(self, source: int, bid: tuple[float, float, int], ask: tuple[float, float, int], **more: int) -> None:
+        self.quotes(source, Kind.NBBO, bid, ask, **more)
+
+    def quotes(
+        self, source: int, kind: Kind, bid: tuple[float, float, int], ask: tuple[float, float, int], **more: int
+    ) -> None:
+        self.say(source, self.event(kind, Side.BID, *bid, **more), self.event(kind, Side.ASK, *ask, **more))
+
+    def montage(self, source: int, *quotes: tuple[Side, float, float, int]) -> None:
+        clear = self.event(Kind.CLEAR, Side.NONE, 0, 0, 0, flags=Flag.SNAPSHOT)
+        self.say(source, clear, *(self.event(Kind.QUOTE, *quote) for quote in quotes))
+
+    def shown(self, side: str = "bid") -> list[tuple[str, float, float]]:
+        """(venue, price, quantity) of all levels, by venue."""
+        book = self.books["AAPL"]
+        found = []
+        for venue in book.venue_names:
+            depth = book.venue_depth(venue, 20)
+            found += [
+                (venue, float(row[f"{side}_price"]), float(row[f"{side}_quantity"]))
+                for row in depth
+                if row[f"{side}_quantity"]
+            ]
+        return sorted(found)
+
+
+def test_the_nbbo_is_one_slot_whatever_the_venue_it_names():
+    desk = Desk()
+    line = desk.source(1, "nbbo")
+    desk.nbbo(line, (100, 200, XNAS), (101, 300, ARCX))
+    desk.nbbo(line, (100.5, 100, ARCX), (101, 300, ARCX))
+    assert desk.shown("bid") == [("ARCX", 100.5, 100)]
+    assert desk.shown("ask") == [("ARCX", 101, 300)]
+    assert desk.composer.nbbo(desk.id)[:4] == (100.5, 100, 101, 300)
+    assert desk.composer.take_changes().tolist() == [desk.id]
+    assert desk.composer.take_changes().tolist() == []
+
+
+@pytest.mark.parametrize("how", ["zero", "non-firm", "halted"])
+def test_what_clears_a_slot(how):
+    desk = Desk()
+    line = desk.source(1, "nbbo")
+    desk.nbbo(line, (100, 200, XNAS), (101, 300, ARCX))
+    if how == "zero":
+        desk.nbbo(line, (0, 0, XNAS), (0, 0, ARCX))
+    elif how == "non-firm":
+        desk.nbbo(line, (100, 200, XNAS), (101, 300, ARCX), conditions=Condition.NON_FIRM)
+    else:
+        desk.say(line, desk.event(Kind.STATUS, Side.NONE, 0, 0, 0, conditions=Status.HALTED))
+        assert desk.composer.status(desk.id) == Status.HALTED
+    assert desk.shown("bid") == desk.shown("ask") == []
+    assert math.isnan(desk.composer.nbbo(desk.id).bid)
+
+
+def test_a_depth_beats_a_top_beats_a_montage_and_sizes_add_over_venues_only():
+    desk = Desk()
+    nbbo, top, depth = desk.source(1, "nbbo"), desk.source(2, "top", IEXG), desk.source(3, "depth", IEXG)
+    book = desk.source(4, "montage")
+    desk.montage(book, (Side.BID, 100, 10, IEXG), (Side.BID, 100, 20, XNAS), (Side.BID, 99, 5, ARCX))
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 100, 10), ("XNAS", 100, 20)]
+    desk.quotes(top, Kind.QUOTE, (99.5, 7, IEXG), (101, 7, IEXG))
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 7), ("XNAS", 100, 20)]
+    desk.say(depth, *(desk.event(Kind.LEVEL, Side.BID, price, 3, IEXG) for price in (99.5, 99.4)))
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.4, 3), ("IEXG", 99.5, 3), ("XNAS", 100, 20)]
+    assert desk.composer.depth_venues(desk.id) == (IEXG,)
+    desk.nbbo(nbbo, (99.5, 70, IEXG), (101, 7, IEXG))  # the slot's venue has a depth; XNAS is masked
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.4, 3), ("IEXG", 99.5, 3)]
+    assert desk.books["AAPL"].bbo()[:2] == (99.5, 3)
+    desk.composer.trust(depth, False, desk.now)
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 7)]
+    desk.composer.trust(top, False, desk.now)
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 70)]  # the slot replaces the montage's 100
+
+
+def test_a_montage_after_the_nbbo_is_not_masked():
+    desk = Desk()
+    nbbo, book = desk.source(1, "nbbo"), desk.source(2, "montage")
+    desk.nbbo(nbbo, (99.5, 70, IEXG), (101, 7, IEXG))
+    desk.montage(book, (Side.BID, 100, 20, XNAS), (Side.BID, 100, 5, IEXG), (Side.BID, 99, 5, ARCX))
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 70), ("XNAS", 100, 20)]
+    desk.nbbo(nbbo, (99.5, 70, IEXG), (101, 7, IEXG))
+    assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 70)]
+
+
+def test_failover_swaps_the_whole_depth():
+    desk = Desk()
+    first, second = desk.source(1, "depth", IEXG), desk.source(2, "depth", IEXG)
+    for price in (100, 99, 98):
+        desk.say(first, desk.event(Kind.LEVEL, Side.BID, price, 5, IEXG))
+    for price in (99, 98, 97):
+        desk.say(second, desk.event(Kind.LEVEL, Side.BID, price, 5 + (price == 98), IEXG))
+    assert [level[1] for level in desk.shown()] == [98, 99, 100]
+    desk.composer.reset(first, desk.now)
+    assert desk.shown() == [("IEXG", 97, 5), ("IEXG", 98, 6), ("IEXG", 99, 5)]
+    assert desk.composer.leader(desk.id, "depth", IEXG) == second
+    desk.say(first, desk.event(Kind.LEVEL, Side.BID, 100, 5, IEXG))  # a delta before its snapshot
+    assert desk.composer.leader(desk.id, "depth", IEXG) == second
+    desk.say(first, desk.event(Kind.CLEAR, Side.NONE, 0, 0, IEXG), desk.event(Kind.LEVEL, Side.BID, 96, 5, IEXG))
+    assert desk.shown() == [("IEXG", 96, 5)]
+    desk.say(first, desk.event(Kind.CLEAR, Side.NONE, 0, 0, IEXG, instrument=NO_INSTRUMENT))
+    assert desk.composer.leader(desk.id, "depth", IEXG) == second
+    desk.say(first, desk.event(Kind.LEVEL, Side.BID, 95, 5, IEXG))
+    assert desk.shown() == [("IEXG", 95, 5)]
+
+
+@pytest.mark.parametrize(("bid", "ask", "reason"), [(102, 101, "crossed"), (10_000, 10_100, "scale")])
+def test_a_suspect_never_leads_while_another_line_can(bid, ask, reason):
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
+    desk.nbbo(first, (100, 1, XNAS), (101, 1, XNAS))
+    desk.nbbo(second, (100, 2, XNAS), (101, 2, XNAS))
+    desk.nbbo(first, (bid, 1, XNAS), (ask, 1, XNAS))
+    assert desk.composer.leader(desk.id, "nbbo") == second
+    assert desk.composer.suspect(first, desk.id) == reason
+    assert desk.shown() == [("XNAS", 100, 2)]
+    assert desk.composer.line(first)["suspect_run"] == 1
+    desk.nbbo(first, (100, 3, XNAS), (101, 1, XNAS))
+    assert desk.composer.leader(desk.id, "nbbo") == first
+    desk.composer.trust(second, False, desk.now)
+    desk.nbbo(first, (bid, 1, XNAS), (ask, 1, XNAS))  # alone it is all there is
+    assert desk.composer.leader(desk.id, "nbbo") == first
+    assert desk.books["AAPL"].crossed == (bid > ask)
+
+
+def test_numbers_and_stamps_tell_what_is_old():
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
+    desk.nbbo(second, (100, 2, XNAS), (101, 2, XNAS))
+    desk.nbbo(first, (100, 1, XNAS), (101, 1, XNAS), sequence=7)
+    desk.nbbo(first, (100.1, 1, XNAS), (101, 1, XNAS), sequence=7)
+    line = desk.composer.line(first)
+    assert (line["duplicates"], line["updates"]) == (1, 1)
+    assert desk.shown() == [("XNAS", 100, 1)]
+    desk.nbbo(first, (99, 1, XNAS), (101, 1, XNAS), sequence=3, ts_event=desk.now - 5 * SECOND)
+    assert desk.composer.line(first)["replayed"] == 1
+    assert desk.composer.leader(desk.id, "nbbo") == second
+    desk.nbbo(first, (100, 4, XNAS), (101, 1, XNAS), sequence=8)
+    assert desk.shown() == [("XNAS", 100, 4)]
+
+
+def test_prints_come_from_one_line():
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "prints")
+    for source in (second, first, second):
+        desk.say(source, desk.event(Kind.TRADE, Side.NONE, 100, 5, XNAS, provider=source + 1))
+    assert desk.composer.take_trades()["provider"].tolist() == [2, 1]
+    desk.composer.trust(first, False, desk.now)
+    desk.say(second, desk.event(Kind.TRADE, Side.NONE, 100, 5, XNAS, provider=2))
+    assert desk.composer.take_trades()["provider"].tolist() == [2]
+
+
+def test_updates_of_peers_are_counted_since_the_last_word():
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
+    desk.nbbo(first, (100, 1, XNAS), (101, 1, XNAS))
+    for quantity in (1, 2, 3):
+        desk.nbbo(second, (100, quantity, XNAS), (101, 1, XNAS))
+    line = desk.composer.line(first)
+    assert line["peer_updates"] == 3
+    assert line["peer_last"] - line["peer_since"] == 2 * SECOND // 1_000
+    desk.nbbo(first, (100, 1, XNAS), (101, 1, XNAS))
+    assert desk.composer.line(first)["peer_updates"] == 0
+
+
+def test_wrong_arguments_are_told():
+    desk = Desk()
+    with pytest.raises(ValueError, match="role is 'level2'"):
+        desk.composer.add_source(1, "level2")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="venue is 0"):
+        desk.composer.add_source(1, "depth")
+    with pytest.raises(ValueError, match="source is 0"):
+        desk.composer.trust(0, True, 0)
+    with pytest.raises(ValueError, match="has no decoder"):
+        desk.composer.receive(desk.source(1, "nbbo"), b"", 0)
+    with pytest.raises(ValueError, match="by 'order'"):
+        Composer(desk.instruments, Books(desk.instruments, by="order"))
+    for _ in range(63):
+        desk.source(1, "nbbo")
+    with pytest.raises(ValueError, match="at most 64"):
+        desk.source(1, "nbbo")
