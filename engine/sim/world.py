@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.core.events import EVENT, Flag, Kind, Side, Status
 from engine.core.units import NANOS, Duration, duration_ns
+from engine.sim.draws import Draws
 from engine.sim.truth import TruthBook
 
 if TYPE_CHECKING:
@@ -37,42 +38,12 @@ _FINE: Final = 1_000  #: parts of a tick the fair price moves in
 Row = tuple[int, int, int, int, int, int, int, int]  # ts, kind, side, flags, price, quantity, order id, conditions
 
 
-class _Draws:
-    """Random integers from one Philox4x64 stream keyed by (seed, stream)."""
-
-    def __init__(self, seed: int, stream: int) -> None:
-        # The key is given as it is: no seed hashing, whose result NumPy could change.
-        self._philox = np.random.Philox(key=np.array([seed, stream], np.uint64))
-        self._words: list[int] = []
-
-    def word(self) -> int:
-        if not self._words:
-            self._words = self._philox.random_raw(1_024).tolist()
-        return self._words.pop()
-
-    def below(self, bound: int) -> int:
-        """Uniform in [0, bound)."""
-        return (self.word() * bound) >> 64
-
-    def geometric(self) -> int:
-        """0, 1, 2, ... with probabilities 1/2, 1/4, 1/8, ..."""
-        return 64 - (self.word() | 1).bit_length()
-
-    def waiting(self, mean: int) -> int:
-        """A waiting time with mean ``mean``, exponential but for log2 being taken as linear between powers of two."""
-        word = self.word() | 1
-        length = word.bit_length()
-        # -log2(word / 2^64) = 64 - length + 1 - fraction, in units of 2^-32; the linear rule makes its mean 3/2
-        fraction = (word << (64 - length) & (2**63 - 1)) >> 31
-        return mean * (((64 - length) << 32) + 2**32 - fraction) // (3 << 31) + 1
-
-
 class _Flow:
     """The agents of one symbol and the book they act on. Prices here are ticks unless the name says otherwise."""
 
     def __init__(self, index: int, seed: int, start: int, mean_ns: int) -> None:
         self.index = index
-        self.draws = _Draws(seed, index)
+        self.draws = Draws(seed, index)
         self.book = TruthBook()
         self.ts = start
         self.mean_ns = mean_ns
