@@ -151,12 +151,13 @@ cdef class FrameDecoder:
         the symbol away.
 
         Raises:
-            ValueError: not 1 to 32 printable ASCII characters without blanks.
+            ValueError: not 1 to 32 printable ASCII characters without blanks, quotes and backslashes.
         """
         self._check_made()
         cdef bytes text = symbol.encode("utf-8")
         if not self.native.map(text, len(text), instrument):
-            raise ValueError(f"symbol is {symbol!r}; expected 1 to 32 printable ASCII characters without blanks")
+            raise ValueError(f"symbol is {symbol!r}; expected 1 to 32 printable ASCII characters without blanks, quotes "
+                             "and backslashes")
 
     def receive_bytes(self, data, int64_t ts_recv=0, out=None):
         """Decodes one whole frame.

@@ -73,7 +73,8 @@ class Frames {
     Frames& operator=(const Frames&) = delete;
 
     // Gives a symbol as the provider writes it an instrument, or another one; NO_INSTRUMENT takes it away. False if it
-    // is not 1 to 32 printable ASCII characters without blanks.
+    // is not 1 to 32 printable ASCII characters without blanks, quotes or backslashes: what frames hold is then compared as
+    // it stands.
     bool map(const char* symbol, size_t size, uint32_t instrument);
 
     // Decodes one whole frame; the number of its events.

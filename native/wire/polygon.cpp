@@ -1,4 +1,6 @@
 // Massive (Polygon) stocks: every field of the messages that become events, in any order. Layout: https://massive.com/docs/websocket
+#include "wire/polygon.hpp"
+
 #include "wire/formats.hpp"
 #include "wire/numbers.hpp"
 #include "wire/objects.hpp"
@@ -7,10 +9,6 @@
 namespace tf::wire {
 
 namespace {
-
-// SIP quote sizes are shares since this instant (2025-11-03 in New York), round lots before it.
-constexpr int64_t SHARES_SINCE = 1'762'146'000 * NANOS;
-constexpr int64_t ROUND_LOT = 100;
 
 // A message's fields by key. One letter means other things in other messages, so they are read when `ev` is known.
 struct Fields {
@@ -161,6 +159,8 @@ void message(Decoding& decoding, const JsonValue& object) {
 
 }  // namespace
 
-void decode_polygon(Decoding& decoding) { decode_objects(decoding, nullptr, message); }
+void decode_polygon(Decoding& decoding) { decode_objects(decoding, polygon_kernel().messages, message); }
 
 }  // namespace tf::wire
+
+TF_DEFINE_TARGETS(wire::PolygonKernel, polygon_kernel)

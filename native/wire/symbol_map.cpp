@@ -41,6 +41,9 @@ void SymbolMap::grow() {
 
 bool SymbolMap::map(const char* symbol, size_t size, uint32_t instrument) {
     if (!symbol_valid(symbol, size)) return false;
+    for (size_t i = 0; i < size; ++i) {
+        if (symbol[i] == '"' || symbol[i] == '\\') return false;
+    }
     const Words words(symbol, size);
     size_t slot = place(words.of);
     if (memory_[slot].words[0] == 0) {

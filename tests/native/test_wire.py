@@ -83,7 +83,7 @@ def test_thousands_of_symbols_are_told_apart():
     assert made.receive_bytes(frame)["instrument"][::2].tolist() == list(range(3_000))
 
 
-@pytest.mark.parametrize("symbol", ["", "A B", "x" * 33, "é", "A\n"])
+@pytest.mark.parametrize("symbol", ["", "A B", "x" * 33, "é", "A\n", 'A"', "A\\B"])
 def test_what_is_no_symbol_is_refused(symbol):
     with pytest.raises(ValueError, match="expected 1 to 32 printable ASCII"):
         decoder().map(symbol, 1)
