@@ -1,0 +1,238 @@
+"""IEX, the exchange's own TOPS and DEEP: IEX-TP segments, one a UDP datagram (multicast, or unicast on loopback).
+
+Nothing is logged in to and nothing is asked for: every symbol comes. There is no retransmission here: a gap is told,
+and the books are rebuilt from what comes after it. IEX Cloud, which ended on 2024-08-31, was another service.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from engine._native.decode import Decoder
+from engine.core.events import EVENT, NO_INSTRUMENT
+from engine.core.instruments import Instruments
+from engine.core.venues import venue_id
+from engine.errors import ProtocolError
+from engine.feeds.protocol import (
+    NEVER,
+    Channel,
+    Connected,
+    Conversation,
+    Gap,
+    Heartbeat,
+    LineFacts,
+    Ready,
+    Side,
+    Subscribed,
+    Unsubscribed,
+)
+from engine.feeds.symbology import from_wire, to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from engine.core.side import SideMessage
+
+__all__ = ["FEEDS", "DatagramDecoder", "IexFeed"]
+
+_SECOND: Final = 1_000_000_000
+_HEADER: Final = 40  # bytes of an IEX-TP segment before its messages
+_LENGTH: Final = struct.Struct("<H")
+_LENGTH_AT: Final = 12
+_VERSION: Final = 1
+_GROWTH: Final = 1_024
+_DROP: Final = 0xFFFFFFFE  # in place of an instrument: not wanted
+#: Feed -> what its events are.
+FEEDS: Final[dict[str, Literal["depth", "top"]]] = {"tops": "top", "deep": "depth"}
+
+
+class DatagramDecoder:
+    """``Decoder("iex")`` for datagrams: each is one segment, whole or wrong, and wrong ones never hurt the next.
+
+    The exchange sends every symbol, in its own spelling. Those that are mapped get the instruments they are mapped to,
+    events of others are dropped and counted, events of the whole venue pass.
+    """
+
+    def __init__(self) -> None:
+        self._spelled = Instruments()  # the exchange's own symbols and numbers
+        self.native = Decoder("iex", self._spelled, lenient=True)
+        self._numbers = np.full(_GROWTH, _DROP, np.uint32)  # the exchange's number -> instrument
+        self._datagrams = self._wrong = self._unknown = 0
+        self._sessions: dict[bytes, bytes] = {}  # protocol and channel -> session
+        self.restarts = 0  # a new session: nothing of the one before is known any more
+        self._problem: str | None = None
+
+    def map(self, symbol: str, instrument: int) -> None:
+        """Messages of a symbol become events of an instrument; NO_INSTRUMENT: of none."""
+        number = self._spelled.table.add(symbol)
+        self._grow()
+        self._numbers[number] = _DROP if instrument == NO_INSTRUMENT else instrument
+
+    def instrument_of(self, number: int) -> int | None:
+        """What the exchange's number is mapped to, NO_INSTRUMENT for the whole venue, None if it is not wanted."""
+        if number == NO_INSTRUMENT:
+            return NO_INSTRUMENT
+        self._grow()
+        mapped = int(self._numbers[number])
+        return None if mapped == _DROP else mapped
+
+    def take_side(self) -> list[SideMessage]:
+        """Side messages of mapped symbols and of the whole venue, with the exchange's symbols."""
+        messages = self.native.take_side()
+        numbers = [self.instrument_of(message.instrument) for message in messages]
+        pairs = zip(messages, numbers, strict=True)
+        return [replace(message, instrument=number) for message, number in pairs if number is not None]
+
+    def receive_bytes(self, data: Any, ts_recv: int = 0) -> NDArray[np.void]:
+        """The events of one datagram; none and a problem if it is no segment."""
+        self._datagrams += 1
+        self._problem = None
+        view = memoryview(data)
+        size = view.nbytes
+        if size < _HEADER or view[0] != _VERSION:
+            return self._refuse(f"iex: datagram of {size} bytes is no IEX-TP 1 segment")
+        (payload,) = _LENGTH.unpack_from(view, _LENGTH_AT)
+        if size != _HEADER + payload:
+            return self._refuse(f"iex: datagram of {size} bytes; its header says {_HEADER + payload}")
+        line, session = bytes(view[2:8]), bytes(view[8:12])
+        if self._sessions.setdefault(line, session) != session:
+            self._sessions[line] = session
+            self.restarts += 1
+        before = self.native.counts["malformed"]
+        try:
+            events = self.native.receive_bytes(view, ts_recv)
+        except ProtocolError as error:  # a lenient decoder counts instead
+            return self._refuse(str(error))
+        if (malformed := self.native.counts["malformed"] - before) > 0:
+            self._problem = f"iex: {malformed} malformed in a datagram of {size} bytes"
+        return self._mapped(events)
+
+    def _mapped(self, events: NDArray[np.void]) -> NDArray[np.void]:
+        self._grow()
+        numbers = events["instrument"]
+        whole = numbers == NO_INSTRUMENT
+        mapped = self._numbers[np.where(whole, 0, numbers)]
+        mapped[whole] = NO_INSTRUMENT
+        events["instrument"] = mapped
+        kept = mapped != _DROP
+        if kept.all():
+            return events
+        self._unknown += int(len(kept) - kept.sum())
+        wanted: NDArray[np.void] = events[kept]
+        return wanted
+
+    def _grow(self) -> None:
+        """Numbers the exchange's symbols got since are of no instrument."""
+        if (missing := len(self._spelled) - len(self._numbers)) > 0:
+            more = np.full(missing + _GROWTH, _DROP, np.uint32)
+            self._numbers = np.concatenate([self._numbers, more])
+
+    def _refuse(self, problem: str) -> NDArray[np.void]:
+        self._wrong += 1
+        self._problem = problem
+        return np.empty(0, EVENT)
+
+    def take_other(self) -> list[bytes]:
+        """None: what fits no event is read natively, and the adapter takes it from there."""
+        return []
+
+    def take_problem(self) -> str | None:
+        """What was wrong with the last datagram."""
+        problem, self._problem = self._problem, None
+        return problem
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The native decoder's, and ``frames``, ``wrong_datagrams``, ``unknown_symbols`` (events dropped)."""
+        ours = {"frames": self._datagrams, "wrong_datagrams": self._wrong, "unknown_symbols": self._unknown}
+        return {**self.native.counts, **ours}
+
+
+class IexFeed(Conversation):
+    """One feed of the exchange (``engine.feeds.protocol.FeedProtocol``); ``receive_other`` after every datagram.
+
+    Args:
+        url: "udp://host:port": the multicast group, or the address to listen on.
+        instruments: where symbols get their ids.
+        name: the line's name.
+        feed: a key of ``FEEDS``.
+    """
+
+    decoder: DatagramDecoder
+
+    def __init__(self, url: str, instruments: Instruments, *, name: str = "iex", feed: str = "deep") -> None:
+        channels: tuple[Channel, ...] = ("trades", "book", "statuses") if feed == "deep" else ("trades", "quotes")
+        facts = LineFacts(
+            role=FEEDS[feed],
+            venue=venue_id("IEXG"),
+            channels=channels,
+            silent_after=5 * _SECOND,  # heartbeats come about each second
+            confirms=False,
+        )
+        super().__init__(
+            name,
+            "iex",
+            url=url,
+            facts=facts,
+            decoder=DatagramDecoder(),
+            instruments=instruments,
+            wire=lambda symbol: to_wire("iex", symbol),
+            house=lambda wire: from_wire("iex", wire),
+        )
+        self._open = False
+        self._seen = {"gaps": 0, "missing": 0, "heartbeats": 0, "restarts": 0}
+
+    def opened(self, now: int) -> None:
+        """The socket is bound: data comes as it comes."""
+        self._open, self._ending = True, False
+        self.tell(Connected())
+        self.tell(Ready())
+        self._take(list(self._wanted))
+
+    def closed(self, code: int | None, reason: str, now: int) -> None:
+        """The socket is closed."""
+        self._open = False
+        self._held.clear()
+
+    def subscribe(self, symbols: Sequence[str]) -> None:
+        """Wants data of canonical symbols: they come anyway."""
+        new = self.want(symbols)
+        if self._open:
+            self._take(new)
+
+    def _take(self, symbols: list[str]) -> None:
+        self._held.update(symbols)
+        if symbols:
+            self.tell(Subscribed(tuple(symbols), confirmed=False))
+
+    def unsubscribe(self, symbols: Sequence[str]) -> None:
+        """Wants no more data of them: it goes on coming."""
+        gone = self.forget(symbols)
+        self._held.difference_update(gone)
+        if self._open and gone:
+            self.tell(Unsubscribed(tuple(gone), confirmed=False))
+
+    def timer(self, now: int) -> int:
+        """Nothing is ever due: silence is judged by ``LineFacts.silent_after``."""
+        return NEVER
+
+    def receive_other(self, messages: Sequence[bytes], now: int) -> None:
+        """What the last datagram told beside events: gaps, heartbeats, side messages."""
+        counts = {**self.decoder.native.counts, "restarts": self.decoder.restarts}
+        gaps, missing, beats, restarts = (counts[name] - seen for name, seen in self._seen.items())
+        self._seen = {name: counts[name] for name in self._seen}
+        if gaps := gaps + restarts:
+            self.counts["gaps"] += gaps
+            self.tell(Gap(missing))
+        if beats:
+            self.counts["heartbeats"] += beats
+            self.tell(Heartbeat())
+        side = self.decoder.take_side()
+        if side:
+            self.tell(Side(tuple(replace(one, symbol=one.symbol and self.symbol_of(one.symbol)) for one in side)))
