@@ -4,6 +4,8 @@
 """One composed book of many sources, by the eight rules of DESIGN.md section 4."""
 
 cimport numpy as cnp
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from libc.math cimport NAN
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libcpp cimport bool as cbool
@@ -96,6 +98,17 @@ cdef extern from "compose/composer.hpp" namespace "tf::compose":
         uint64_t trades_dropped
         uint64_t events_dropped
 
+cdef extern from "wire/frames.hpp" namespace "tf::wire":
+    cdef cppclass Slice:
+        pass
+    cdef cppclass Problem:
+        pass
+    cdef cppclass Frames:
+        size_t receive(const uint8_t*, size_t, int64_t) nogil
+        const Event* events() nogil
+        const vector[Slice]& other()
+        const Problem* problem()
+
 cdef string _error = target_from_environment()
 if not _error.empty():
     raise ImportError(_error.decode())
@@ -140,6 +153,8 @@ cdef class Composer:
     cdef CComposer* native
     cdef BookSet* set
     cdef list decoders
+    cdef vector[Frames*] frames  # by source; null where there is no FrameDecoder
+    cdef readonly cbool has_other  #: the last frame held messages that are no events, or a problem: ask its decoder
     cdef readonly object instruments
     cdef readonly object books
 
@@ -197,6 +212,7 @@ cdef class Composer:
         if source < 0:
             raise ValueError(f"a composer has at most {MOST_SOURCES} sources")
         self.decoders.append(decoder)
+        self.frames.push_back(<Frames*><size_t>getattr(decoder, "_address", 0))
         return source
 
     def subscribe(self, Py_ssize_t source, uint32_t instrument):
@@ -213,13 +229,30 @@ cdef class Composer:
     def receive(self, Py_ssize_t source, data, int64_t ts_recv):
         """Decodes a frame with the source's decoder and applies its events; their number.
 
-        Raises what the decoder raises.
+        A ``FrameDecoder`` is called natively: where ``has_other`` is true then, its ``take_other(data)`` and
+        ``take_problem()`` have more. Any other decoder's ``receive_bytes(data, ts_recv)`` is called, and may raise.
         """
+        cdef Py_buffer view
         self.known(source)
-        decoder = self.decoders[source]
-        if decoder is None:
-            raise ValueError(f"source {source} has no decoder")
-        return self.applied(source, decoder.receive_bytes(data, ts_recv))
+        cdef Frames* frames = self.frames[source]
+        if frames == NULL:
+            if self.decoders[source] is None:
+                raise ValueError(f"source {source} has no decoder")
+            self.has_other = True
+            return self.applied(source, self.decoders[source].receive_bytes(data, ts_recv))
+        if PyBytes_CheckExact(data):
+            return self.received(source, frames, <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), ts_recv)
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            return self.received(source, frames, <const uint8_t*>view.buf, view.len, ts_recv)
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef Py_ssize_t received(self, Py_ssize_t source, Frames* frames, const uint8_t* data, size_t size, int64_t ts_recv):
+        cdef size_t n = frames.receive(data, size, ts_recv)
+        self.has_other = frames.other().size() != 0 or frames.problem() != NULL
+        self.native.apply(source, frames.events(), n)
+        return n
 
     def apply(self, Py_ssize_t source, events):
         """Applies ``EVENT`` records that came from the source, in order."""

@@ -123,6 +123,7 @@ void Composer::apply(uint32_t source, const Event* events, size_t n) {
 void Composer::open(Source& source, State& state, const Event& event) {
     open_ = &state;
     replayed_ = taken_ = false;
+    had_ = state.has;
     skips_ = refuse_old(source, state, event);
     first_sequence_ = event.sequence;
     leads_ = source.role == Role::DEPTH && source.row < NOWHERE &&
@@ -320,35 +321,39 @@ void Composer::close() {
     Board& board = *boards_[instrument_];
     const uint64_t bit = uint64_t{1} << index_;
     const bool good = source.trusted && state.has && suspect == Suspect::NO;
-    if (good != ((board.good & bit) != 0)) [[unlikely]] {
+    if (good != ((board.good & bit) != 0) || had_ != state.has) [[unlikely]] {
         out_.resize(mark_);
         recompose(index_, instrument_, ts_event_, ts_recv_);
+    } else if (!skips_ && shows(source, board)) {
+        finish(board);
+    } else {
         return;
     }
-    if (skips_) return;
+    const bool leads = board.leader[static_cast<int>(Role::NBBO)] == static_cast<int8_t>(index_);
+    if (leads && source.role == Role::NBBO && !skips_) compare(line, state, board);
+}
+
+// What a message of a line that was and is good changes in the book; whether it can.
+bool Composer::shows(const Source& source, Board& board) {
+    const auto me = static_cast<int8_t>(index_);
     switch (source.role) {
         case Role::DEPTH:
-            if (!leads_) return;
-            break;
+            return leads_;
         case Role::TOP:
-            if (source.row == NOWHERE || board.top[source.row] != static_cast<int8_t>(index_)) return;
-            if ((board.depth_rows >> source.row & 1) != 0) return;
+            if (source.row == NOWHERE || board.top[source.row] != me) return false;
+            if ((board.depth_rows >> source.row & 1) != 0) return false;
             show_slots(board, source.row, 0);
             show_slots(board, source.row, 1);
-            break;
+            return true;
         case Role::NBBO:
-            if (board.leader[static_cast<int>(Role::NBBO)] != static_cast<int8_t>(index_)) return;
-            show_nbbo(board);
-            break;
         case Role::MONTAGE:
-            if (board.leader[static_cast<int>(Role::MONTAGE)] != static_cast<int8_t>(index_)) return;
+            if (board.leader[static_cast<int>(source.role)] != me) return false;
             show_nbbo(board);
-            break;
+            return true;
         case Role::PRINTS:
-            return;
+            break;
     }
-    finish(board);
-    if (source.role == Role::NBBO) compare(source.line, state, board);
+    return false;
 }
 
 void Composer::trade(Source& source, const Event& event) {

@@ -156,6 +156,7 @@ class Composer {
     void open(Source& source, State& state, const Event& event);
     bool refuse_old(Source& source, State& state, const Event& event);
     void close();
+    bool shows(const Source& source, Board& board);
     void change(Source& source, State& state, const Event& event);
     bool change_depth(Source& source, State& state, const Event& event);
     bool change_top(Source& source, State& state, const Event& event);
@@ -212,6 +213,7 @@ class Composer {
     uint32_t instrument_ = 0;
     State* open_ = nullptr;
     bool taken_ = false;     // it changed the state
+    bool had_ = false;       // there was a state before
     bool skips_ = false;     // its events are not applied
     bool replayed_ = false;  // because it is a replay
     bool leads_ = false;     // a depth that led when it began: its events are shown as they come

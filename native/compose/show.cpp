@@ -174,6 +174,7 @@ void Composer::show_all(Board& board, uint64_t anew) {
     uint64_t rows[2];
     take_nbbo(board, rows);
     uint64_t left = rows[0] | rows[1] | board.shown_rows | board.full | board.depth_rows | board.top_rows;
+    left |= bit_of(board.nbbo[0].row) | bit_of(board.nbbo[1].row);
     for (; left != 0; left &= left - 1) {
         const auto row = static_cast<uint32_t>(std::countr_zero(left));
         show_row(board, row, (anew >> row & 1) != 0);

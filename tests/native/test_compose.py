@@ -9,6 +9,7 @@ import pytest
 
 from engine._native.book import Books
 from engine._native.compose import Composer
+from engine._native.wire import FrameDecoder
 from engine.core.events import EVENT, NO_INSTRUMENT, Condition, Flag, Kind, Side, Status
 from engine.core.instruments import Instruments
 from engine.core.units import NANOS
@@ -123,6 +124,42 @@ def test_a_depth_beats_a_top_beats_a_montage_and_sizes_add_over_venues_only():
     assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 7)]
     desk.composer.trust(top, False, desk.now)
     assert desk.shown() == [("ARCX", 99, 5), ("IEXG", 99.5, 70)]  # the slot replaces the montage's 100
+
+
+def test_the_nbbo_shows_where_a_top_without_quotes_has_left():
+    desk = Desk()
+    nbbo, top = desk.source(1, "nbbo"), desk.source(2, "top", IEXG)
+    desk.nbbo(nbbo, (99.5, 70, IEXG), (101, 7, IEXG))
+    desk.quotes(top, Kind.QUOTE, (0, 0, IEXG), (0, 0, IEXG))
+    assert desk.shown() == []
+    desk.composer.trust(top, False, desk.now)
+    assert desk.shown() == [("IEXG", 99.5, 70)]
+
+
+def test_a_frame_goes_to_the_book_natively_and_through_any_other_decoder():
+    desk = Desk()
+    native = FrameDecoder("polygon", provider=1)
+    native.map("AAPL", desk.id)
+    frame = (
+        b'[{"ev":"Q","sym":"AAPL","bx":12,"bp":100.5,"bs":300,"ax":11,"ap":100.52,"as":100,"c":1,"t":1763000000000,"q":7,"z":3},'
+        b'{"ev":"status","status":"success","message":"x"}]'
+    )
+
+    class Slow:
+        def receive_bytes(self, data: bytes, ts_recv: int = 0) -> np.ndarray:
+            return FrameDecoder.receive_bytes(native, data, ts_recv)
+
+    for decoder in (native, Slow()):
+        source = desk.composer.add_source(1, "nbbo", decoder=decoder)
+        desk.composer.subscribe(source, desk.id)
+        assert desk.composer.receive(source, bytearray(frame), desk.now) == 2
+        assert desk.composer.has_other
+        assert desk.composer.nbbo(desk.id)[:4] == (100.5, 300, 100.52, 100)
+        assert len(native.take_other(frame)) >= 1
+        desk.composer.unsubscribe(source, desk.id)
+        assert desk.shown() == []
+        assert desk.composer.receive(source, frame, desk.now) == 2
+        assert desk.composer.line(source)["unsubscribed"] == 2
 
 
 def test_a_montage_after_the_nbbo_is_not_masked():

@@ -1,0 +1,231 @@
+"""Many lines into one book: the native composer, and who of its sources may be trusted.
+
+The composer (``engine._native.compose``) holds the state of each source and applies DESIGN section 4; ``LineHealth``
+comes to a verdict on each line; here the two are put together. No clock: every time is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from engine.core.venues import provider_id
+from engine.feeds.health import LineHealth, Reading, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engine.core.instruments import Instruments
+
+__all__ = ["Aggregator", "ComposerLike"]
+
+_RANKS: Final = 4  #: scores are compared in so many steps, so that a leader is not replaced for nothing
+
+
+class ComposerLike(Protocol):
+    """What is used of ``engine._native.compose.Composer``."""
+
+    def add_source(self, provider: int, role: Any, venue: int = 0, *, decoder: Any = None) -> int: ...  # noqa: D102
+    def subscribe(self, source: int, instrument: int) -> None: ...  # noqa: D102
+    def unsubscribe(self, source: int, instrument: int) -> None: ...  # noqa: D102
+    def receive(self, source: int, data: Any, ts_recv: int) -> int: ...  # noqa: D102
+    def apply(self, source: int, events: NDArray[np.void]) -> None: ...  # noqa: D102
+    def trust(self, source: int, trusted: bool, now: int) -> None: ...  # noqa: D102
+    def reset(self, source: int, now: int, instrument: int | None = None) -> None: ...  # noqa: D102
+    def rank(self, source: int, rank: int, now: int) -> None: ...  # noqa: D102
+    def line(self, source: int) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def has_other(self) -> bool: ...  # noqa: D102
+    def take_changes(self) -> NDArray[np.uint32]: ...  # noqa: D102
+    def take_trades(self) -> NDArray[np.void]: ...  # noqa: D102
+
+
+class _Line:
+    """One line as the aggregator sees it."""
+
+    __slots__ = ("health", "name", "rank", "reading", "role", "source", "symbols", "told", "venue")
+
+    def __init__(self, name: str, role: str, venue: int, source: int, rules: Rules) -> None:
+        self.name = name
+        self.role, self.venue = role, venue
+        self.symbols: set[str] = set()
+        self.source = source
+        self.health = LineHealth(rules)
+        self.reading = Reading()
+        self.told: bool | None = None  # what the composer was told last
+        self.rank = 0
+
+
+class Aggregator:
+    """The composer with the health of its lines; a line is its number in the order of ``add_line``.
+
+    Args:
+        instruments: gets every symbol that is subscribed.
+        composer: where data goes.
+        rules: the numbers of health's verdicts.
+    """
+
+    def __init__(self, instruments: Instruments, composer: ComposerLike, *, rules: Rules | None = None) -> None:
+        self.instruments = instruments
+        self.composer = composer
+        self._rules = rules or Rules()
+        self._lines: list[_Line] = []
+
+    def add_line(
+        self, name: str, provider: str, role: str, venue: int = 0, *, decoder: Any = None, live: bool = True
+    ) -> int:
+        """A new line's number. ``decoder`` is given where the composer decodes itself.
+
+        Delayed data (``live=False``) has no source: it never enters the book.
+        """
+        source = self.composer.add_source(provider_id(provider), role, venue, decoder=decoder) if live else -1
+        line = _Line(name, role, venue, source, self._rules)
+        line.rank = len(self._lines)
+        self._lines.append(line)
+        return len(self._lines) - 1
+
+    def source(self, line: int) -> int:
+        """The line's source in the composer, -1 for delayed data."""
+        return self._lines[line].source
+
+    def line_health(self, line: int) -> LineHealth:
+        """The line's state, to read."""
+        return self._lines[line].health
+
+    # ---- what happens to a line
+
+    def subscribe(self, line: int, symbols: Sequence[str]) -> None:
+        """The provider sends these symbols now."""
+        source = self._lines[line].source
+        if source >= 0:
+            for symbol in symbols:
+                self.composer.subscribe(source, self.instruments[symbol].id)
+        self._lines[line].symbols.update(symbols)
+
+    def unsubscribe(self, line: int, symbols: Sequence[str]) -> None:
+        """It does so no more: what it said of them is forgotten."""
+        source = self._lines[line].source
+        if source >= 0:
+            for symbol in symbols:
+                if symbol in self.instruments:
+                    self.composer.unsubscribe(source, self.instruments[symbol].id)
+        self._lines[line].symbols.difference_update(symbols)
+
+    def connecting(self, line: int, now: int, reason: str = "connecting") -> None:
+        """A connection is being opened, or waits to be."""
+        self._lines[line].health.connecting(now, reason)
+        self._tell(self._lines[line], now)
+
+    def ready(self, line: int, now: int) -> None:
+        """It is logged in."""
+        self._lines[line].health.ready(now)
+        self._tell(self._lines[line], now)
+
+    def lost(self, line: int, now: int, reason: str, *, fault: bool = True, reset: bool = True) -> None:
+        """The connection is gone, and with it (``reset``) what the line knew. ``fault=False``: we ended it."""
+        found = self._lines[line]
+        found.health.lost(now, reason, fault=fault)
+        self._tell(found, now)
+        if found.source >= 0 and reset:
+            self.composer.reset(found.source, now)
+
+    def gap(self, line: int, now: int) -> None:
+        """Messages were lost: what the line knew contributes nothing until it is rebuilt."""
+        found = self._lines[line]
+        found.health.charge(now)
+        if found.source >= 0:
+            self.composer.reset(found.source, now)
+
+    def charge(self, line: int, now: int) -> None:
+        """A fault that costs score only."""
+        self._lines[line].health.charge(now)
+
+    # ---- verdicts
+
+    def judge(self, now: int) -> list[int]:
+        """Judges every line, about every 100 ms; the lines whose state changed."""
+        for line in self._lines:
+            if line.source >= 0:
+                line.reading = _reading(self.composer.line(line.source))
+                line.health.measure(line.reading)
+        changed = []
+        for number, line in enumerate(self._lines):
+            peers = [other.health for other in self._lines if _reveals(other, line)]
+            line.reading = replace(
+                line.reading,
+                peers=len(peers),
+                peer_delay=min((peer.delay for peer in peers if peer.delay is not None), default=None),
+                peer_excess=min((peer.excess for peer in peers if peer.excess is not None), default=None),
+            )
+            if line.health.judge(line.reading, now):
+                changed.append(number)
+                self._tell(line, now)
+        self._rerank(now)
+        return changed
+
+    def _tell(self, line: _Line, now: int) -> None:
+        if line.source >= 0 and line.told is not line.health.trusted:
+            line.told = line.health.trusted
+            self.composer.trust(line.source, line.told, now)
+
+    def _rerank(self, now: int) -> None:
+        """Better scores lead; the order of adding decides among equals."""
+        steps = [round(line.health.score(now) * _RANKS) for line in self._lines]
+        order = sorted(range(len(self._lines)), key=lambda number: (-steps[number], number))
+        for rank, number in enumerate(order):
+            line = self._lines[number]
+            if line.rank != rank:
+                line.rank = rank
+                if line.source >= 0:
+                    self.composer.rank(line.source, rank, now)
+
+    def report(self, line: int, now: int) -> dict[str, Any]:
+        """What ``market.health()`` says of a line as far as its data tells.
+
+        ``state``, ``reason``, ``since`` (ns), ``alone`` (no other line can reveal its faults), ``score``, ``updates``,
+        ``prints``, ``suspect`` updates by reason, ``delay_ns`` of its last update (with the clocks' offset) and
+        ``excess_ns`` over its best.
+        """
+        found = self._lines[line]
+        health, reading = found.health, found.reading
+        reason = health.reason
+        if health.alone and health.state == "live":
+            reason = "alone: judged by heartbeat and its own rate only"
+        return {
+            "state": health.state,
+            "reason": reason,
+            "since": health.since,
+            "alone": health.alone,
+            "score": round(health.score(now), 3),
+            "updates": reading.updates,
+            "prints": reading.prints,
+            "suspect": {"crossed": reading.crossed, "scale": reading.scale, "replayed": reading.replayed},
+            "delay_ns": health.delay,
+            "excess_ns": health.excess,
+        }
+
+
+#: Names of a Reading, and of what the composer says of a line.
+_NAMES: Final = (
+    *(("updates", "updates"), ("prints", "trades"), ("last_recv", "last_recv"), ("last_event", "last_event")),
+    *(("crossed", "crossed"), ("scale", "scaled"), ("replayed", "replayed")),
+    *(("peer_updates", "peer_updates"), ("peer_first", "peer_since"), ("peer_last", "peer_last")),
+)
+
+
+def _reading(counts: Mapping[str, int]) -> Reading:
+    return Reading(**{name: counts[theirs] for name, theirs in _NAMES})
+
+
+def _reveals(other: _Line, line: _Line) -> bool:
+    """Whether a trusted line of the same class (prints: any that has given some) shares instruments with this one."""
+    if other is line or other.source < 0 or line.source < 0 or not other.health.trusted:
+        return False
+    if line.role == "prints" and not other.reading.prints:
+        return False
+    if line.role != "prints" and (other.role, other.venue) != (line.role, line.venue):
+        return False
+    return not other.symbols.isdisjoint(line.symbols)
