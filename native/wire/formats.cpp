@@ -8,6 +8,12 @@ namespace {
 
 constexpr FormatEntry FORMATS[] = {
     {"polygon", decode_polygon, nullptr},
+    {"alpaca", decode_alpaca, nullptr},
+    {"alpaca-msgpack", decode_alpaca_packed, nullptr},
+    {"alpaca-crypto", decode_alpaca, nullptr},
+    {"alpaca-crypto-msgpack", decode_alpaca_packed, nullptr},
+    {"finnhub", decode_finnhub, nullptr},
+    {"schwab", decode_schwab, schwab_state},
 };
 constexpr int COUNT = static_cast<int>(sizeof FORMATS / sizeof FORMATS[0]);
 

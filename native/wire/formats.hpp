@@ -14,5 +14,10 @@ struct FormatEntry {
 const FormatEntry& format_entry(FrameFormat format);
 
 void decode_polygon(Decoding& decoding);
+void decode_alpaca(Decoding& decoding);
+void decode_alpaca_packed(Decoding& decoding);
+void decode_finnhub(Decoding& decoding);
+void decode_schwab(Decoding& decoding);
+std::unique_ptr<FormatState> schwab_state();
 
 }  // namespace tf::wire
