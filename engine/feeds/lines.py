@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.feeds.aggregator import Aggregator
     from engine.feeds.protocol import FeedProtocol, Notice
 
-__all__ = ["Close", "Command", "LinePolicy", "Lines", "Open", "Ping", "Send"]
+__all__ = ["Close", "Command", "LinePolicy", "Lines", "Open", "Phase", "Ping", "Send"]
 
 _MS: Final = 1_000_000
 Phase = Literal["idle", "waiting", "opening", "login", "ready", "refused", "stopped"]
@@ -182,6 +182,7 @@ class Lines:
         self.policy = policy or LinePolicy()
         self.elapsed = elapsed
         self.dropped_notices = 0
+        self.stamps = [0] * len(feeds)  #: by line, the last provider's stamp that was looked at; who takes it sets 0
         self.stirred = False  #: commands, notices or timers may have changed; who looks sets it back
         self._commands: list[Command] = []
         self._notices: list[tuple[int, Notice]] = []
@@ -221,6 +222,14 @@ class Lines:
     def latency(self, line: int) -> LineLatency:
         """The line's histograms, to record into and to read."""
         return self._connections[line].latency
+
+    def phase(self, line: int) -> Phase:
+        """Where the line's connection stands; "refused" is for good, until ``start``."""
+        return self._connections[line].phase
+
+    def error(self, line: int) -> EngineError | None:
+        """What the provider refused the line with last; None since the last login that worked."""
+        return self._connections[line].error
 
     def connection(self, line: int) -> tuple[int, int]:
         """How many connections of the line have been up, and how many frames (control, too) the last one brought."""
@@ -293,7 +302,7 @@ class Lines:
             if self._composer.has_other:
                 self._attend(line, connection, connection.decoder.take_other(data), ts_recv)
         else:
-            events = self._receive_timed(connection, data, ts_recv)
+            events = self._receive_timed(line, connection, data, ts_recv)
             self._attend(line, connection, connection.decoder.take_other(), ts_recv)
         return events
 
@@ -384,7 +393,7 @@ class Lines:
 
     # ---- frames
 
-    def _receive_timed(self, connection: _Connection, data: Any, ts_recv: int) -> int:
+    def _receive_timed(self, line: int, connection: _Connection, data: Any, ts_recv: int) -> int:
         """The same in two steps, timed."""
         elapsed, latency = self.elapsed, connection.latency
         start = elapsed() if elapsed else 0
@@ -400,6 +409,7 @@ class Lines:
             if stamp > 0:
                 latency.received.record(ts_recv - stamp)
                 latency.clock.delay(ts_recv - stamp, ts_recv)
+                self.stamps[line] = stamp
         return len(events)
 
     def _attend(self, line: int, connection: _Connection, other: list[bytes], now: int) -> None:

@@ -111,6 +111,7 @@ class Runner:
         self._fresh: list[
             tuple[int, int]
         ] = []  # lines that had frames since the last drain: (line, first frame's time)
+        self._latencies = [lines.latency(line) for line in range(len(lines.names))]
         self._touched = [False] * len(lines.names)
         composer = lines.aggregator.composer
         self._take_changes, self._take_trades = composer.take_changes, composer.take_trades
@@ -269,8 +270,13 @@ class Runner:
     def _count(self) -> None:
         """Latency of the oldest frame of each line, and how many frames there were."""
         ended = self._elapsed()
+        stamps = self.lines.stamps
         for line, started in self._fresh:
-            self.lines.latency(line).returned.record(ended - started)
+            latency = self._latencies[line]
+            latency.returned.record(ended - started)
+            if stamps[line]:
+                latency.total.record(self._clock() - stamps[line])
+                stamps[line] = 0
             self._touched[line] = False
         self._fresh.clear()
         self.drains += 1

@@ -117,6 +117,8 @@ def test_a_wrong_key_ends_the_line_at_once():
     assert state(lines, pump)["state"] == "down"
     assert state(lines, pump)["reason"] == "refused: wrong key"
     assert state(lines, pump)["error"] == "wrong key"
+    assert lines.phase(0) == "refused"
+    assert isinstance(lines.error(0), ConfigError)
     refused = [notice for _, notice in lines.take_notices() if isinstance(notice, Refused)]
     assert isinstance(refused[0].error, ConfigError)
     assert [type(command) for _, command in pump.commands] == [Open, Send, Close]
@@ -337,6 +339,7 @@ def test_hops_are_timed_one_frame_in_so_many():
     assert report["decoded"]["count"] == report["applied"]["count"] == report["received"]["count"] == 4
     assert report["decoded"]["max"] == 100
     assert report["received"]["max"] == 5 * MS
+    assert lines.stamps == [pump.now - 5 * MS]
 
 
 def test_stop_closes_and_start_opens_again():

@@ -99,6 +99,7 @@ def test_frames_reach_the_callback(kind, factory, busy):
         assert all(entry == ([0], 0) for entry in drained)
         assert report["conflated"] == 502 - report["drains"]
         assert runner.lines.latency(0).returned.count == report["drains"]
+        assert runner.lines.latency(0).total.count > 0
         assert [type(notice).__name__ for _, notice in notices] == ["Ready", "Subscribed"]
 
     run(live(), factory)
