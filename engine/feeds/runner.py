@@ -226,15 +226,15 @@ class Runner:
         touched, fresh, drain = self._touched, self._fresh, self._drain
 
         def frame(data: memoryview | bytes) -> None:
-            started, now = elapsed(), clock()
+            if not touched[line]:
+                touched[line] = True
+                fresh.append((line, elapsed()))
+            now = clock()
             if record is not None:
                 data = bytes(data)
                 record("frame", line, now, data)
             receive(line, data, now)
             self.batch += 1
-            if not touched[line]:
-                touched[line] = True
-                fresh.append((line, started))
             if not self._drain_due:
                 self._drain_due = True
                 self._loop.call_soon(drain)  # type: ignore[union-attr]
