@@ -195,8 +195,7 @@ class Lines:
         for number, feed in enumerate(feeds):
             connection = _Connection(feed, Backoff(self.policy.backoff, seed, number))
             facts = feed.facts
-            native = hasattr(feed.decoder, "_address") and hasattr(aggregator.composer, "has_other")
-            decoder = feed.decoder if facts.live and native else None
+            decoder = feed.decoder if facts.live and hasattr(feed.decoder, "_address") else None
             line = aggregator.add_line(
                 feed.name, feed.provider, facts.role, facts.venue, decoder=decoder, live=facts.live
             )
@@ -303,7 +302,6 @@ class Lines:
                 self._attend(line, connection, connection.decoder.take_other(data), ts_recv)
         else:
             events = self._receive_timed(line, connection, data, ts_recv)
-            self._attend(line, connection, connection.decoder.take_other(), ts_recv)
         return events
 
     def pong(self, line: int, now: int) -> None:
@@ -394,22 +392,31 @@ class Lines:
     # ---- frames
 
     def _receive_timed(self, line: int, connection: _Connection, data: Any, ts_recv: int) -> int:
-        """The same in two steps, timed."""
+        """The same in steps, timed.
+
+        A gap in datagrams is told before their events are applied: it makes the composer forget, and what a restart
+        tells is in the events themselves.
+        """
         elapsed, latency = self.elapsed, connection.latency
         start = elapsed() if elapsed else 0
         events = connection.decoder.receive_bytes(data, ts_recv)
-        decoded = elapsed() if elapsed else 0
+        if elapsed:
+            latency.decoded.record(elapsed() - start)
+        if connection.datagrams:
+            self._attend(line, connection, connection.decoder.take_other(), ts_recv)
+        start = elapsed() if elapsed else 0
         if connection.source >= 0 and len(events):
             self._composer.apply(connection.source, events)
         if len(events):
             if elapsed:
-                latency.applied.record(elapsed() - decoded)
-                latency.decoded.record(decoded - start)
+                latency.applied.record(elapsed() - start)
             stamp = int(events["ts_event"][-1])
             if stamp > 0:
                 latency.received.record(ts_recv - stamp)
                 latency.clock.delay(ts_recv - stamp, ts_recv)
                 self.stamps[line] = stamp
+        if not connection.datagrams:
+            self._attend(line, connection, connection.decoder.take_other(), ts_recv)
         return len(events)
 
     def _attend(self, line: int, connection: _Connection, other: list[bytes], now: int) -> None:

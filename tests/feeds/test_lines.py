@@ -314,6 +314,17 @@ def test_datagrams_have_no_pings_and_no_connection_to_drop():
     assert pump.of(Close) == []
 
 
+def test_a_gap_between_datagrams_is_told_before_their_events_are_applied():
+    feed = ScriptedFeed("iex", LineFacts("depth", 8), "udp://127.0.0.1:1", attached=False)
+    lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
+    pump = Pump(lines, [ScriptedProvider()])
+    lines.start(pump.now)
+    pump.run(S)
+    pump.frame(0, b"u;u")
+    pump.frame(0, b"gap;u")
+    assert lines.aggregator.composer.state == [1]
+
+
 def test_delayed_data_never_enters_the_book():
     feed = ScriptedFeed("delayed", LineFacts("nbbo", live=False))
     lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
