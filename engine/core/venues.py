@@ -61,6 +61,7 @@ PROVIDERS: Final = MappingProxyType(
 )
 _HASHED: Final = 0x8000
 _NAME: Final = re.compile(r"[A-Z0-9]{1,8}")
+_OWN: Final = re.compile(r"own-(\d{3})")
 _PROVIDER_NAMES: Final = {number: name for name, number in PROVIDERS.items()}
 _venue_names: dict[int, str] = {number: name for name, number in VENUES.items()}
 
@@ -106,7 +107,7 @@ def venue_name(number: int) -> str:
 
 
 def provider_id(name: str | int) -> int:
-    """The number of a provider; integers from 128 to 255 are the user's own and stand for themselves.
+    """The number of a provider; integers from 128 to 255 and "own-128" to "own-255" are the user's own.
 
     Raises:
         ValueError: an unknown name or a number outside 0 to 255.
@@ -115,6 +116,8 @@ def provider_id(name: str | int) -> int:
         if name in _PROVIDER_NAMES or 128 <= name <= 255:
             return name
         raise ValueError(f"provider is {name}; expected 0 to {max(_PROVIDER_NAMES)} or 128 to 255")
+    if (match := _OWN.fullmatch(name)) and 128 <= int(match[1]) <= 255:
+        return int(match[1])
     try:
         return PROVIDERS[name]
     except KeyError:

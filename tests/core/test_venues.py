@@ -65,3 +65,10 @@ def test_providers():
     for bad in ("nobody", 99, 256, -1):
         with pytest.raises(ValueError, match="provider is"):
             venues.provider_id(bad)
+
+
+def test_ones_own_providers_have_names() -> None:
+    assert [venues.provider_id(venues.provider_name(number)) for number in (128, 200, 255)] == [128, 200, 255]
+    for wrong in ("own-127", "own-256", "own-1"):
+        with pytest.raises(ValueError, match=wrong):
+            venues.provider_id(wrong)
