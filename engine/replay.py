@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import types
 import typing
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 
 from engine._native.book import Books
 from engine._native.decode import Decoder
-from engine.core import side as side_stream
 from engine.core.events import DEPTH, EVENT, NO_INSTRUMENT, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import SideMessage, side_messages
@@ -29,6 +26,7 @@ from engine.feeds.bars import bars_of, prints_of
 from engine.storage.files import RecordedFile, check_apart
 from engine.storage.lobster import file_facts
 from engine.storage.parquet import write_parquet
+from engine.storage.side_rows import side_row, side_value
 from engine.storage.tape import TapeWriter
 from engine.storage.tape_reader import TapeFile, damage
 from engine.storage.tape_schema import TapeBatch, record_batch, schema
@@ -192,7 +190,7 @@ class Tape:
         messages = []
         for batch in self._batches():
             with damage(self.path, "the side rows are", batch.start):
-                messages += [_side_value(row) for row in batch.side if name is None or row["type"] == name]
+                messages += [side_value(row) for row in batch.side if name is None or row["type"] == name]
         return messages
 
     def record(self, out: str | os.PathLike[str]) -> None:
@@ -402,7 +400,7 @@ class _Capture:
 
     def _side(self, decoder: Decoder) -> list[Mapping[str, Any]]:
         records = decoder.take_side_records()
-        return [_side_row(message) for message in side_messages(records, self.instruments)] if len(records) else []
+        return [side_row(message) for message in side_messages(records, self.instruments)] if len(records) else []
 
 
 class _Recording:
@@ -439,25 +437,6 @@ def _guess(path: str, head: bytes) -> Format:
     if "itch" in os.path.basename(path).lower() or (head[:1] == b"\0" and head[2:3] == b"S"):
         return "itch"
     raise ConfigError(f"{path}: the format cannot be told; give format: one of {', '.join(_FORMATS)}")
-
-
-def _side_row(message: SideMessage) -> dict[str, Any]:
-    """A side message as JSON values: decimals as text, so that nothing is rounded."""
-    values = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
-    plain = {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
-    return {"type": type(message).__name__, **plain}
-
-
-def _side_value(row: Mapping[str, Any]) -> SideMessage:
-    kind = getattr(side_stream, str(row["type"]), None)
-    if not (isinstance(kind, type) and issubclass(kind, SideMessage)):
-        raise ValueError(f"side message {row['type']!r} is not known to this version")
-    hints = typing.get_type_hints(kind)
-    values = {name: value for name, value in row.items() if name != "type"}
-    for name, value in values.items():
-        if isinstance(value, str) and Decimal in (hints[name], *typing.get_args(hints[name])):
-            values[name] = Decimal(value)
-    return kind(**values)
 
 
 def _kind_name(number: int) -> str:

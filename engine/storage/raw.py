@@ -5,8 +5,8 @@ A file starts with ``MAGIC``; blocks follow, each written at once::
     block    b"TFRB", u32 bytes of the records, u32 CRC-32 of the records, u32 number of records
     record   u8 kind, u8 line, u16 0, u32 bytes of the payload, i64 time (ns since epoch), payload
 
-All numbers are little-endian. The first record is START: JSON with ``version``, ``lines`` (names; a record's line is
-the place in this list) and what else the writer was given. The last is END. A file cut off at any byte is whole up to
+All numbers are little-endian. The first record is HEAD: JSON with ``version``, ``lines`` (names; a record's line is the
+place in this list) and what else the writer was given. The last is END. A file cut off at any byte is whole up to
 its last complete block; damage before that is an error with its place.
 """
 
@@ -46,25 +46,33 @@ _NO_CODE: Final = -1
 
 
 class InputKind(IntEnum):
-    """What happened."""
+    """What happened; what its payload is."""
 
-    START = 1  #: payload: JSON
-    OPENED = 2
-    CLOSED = 3  #: payload: i32 code (-1 none), reason
-    FRAME = 4  #: payload: the frame; the time is that of its receipt
-    TIMER = 5
-    SUBSCRIBE = 6  #: payload: JSON list of symbols
-    UNSUBSCRIBE = 7
-    PUSH = 8  #: payload: events; the line is the name they were pushed under
-    DRAIN = 9  #: what was composed so far went to the tape as one batch
-    END = 10
+    HEAD = 1  #: JSON
+    START = 2
+    STOP = 3
+    OPENED = 4
+    CLOSED = 5  #: i32 code (-1 none), reason
+    FRAME = 6  #: the frame; the time is that of its receipt
+    PONG = 7
+    TIMER = 8
+    SUBSCRIBE = 9  #: JSON list of symbols
+    UNSUBSCRIBE = 10  #: likewise
+    PUSH = 11  #: events
+    NAME = 12  #: a further line: JSON of what is needed to make it
+    DEFINE = 13  #: JSON list of instrument rows that are new or changed
+    DRAIN = 14  #: what was composed so far went to the tape as one batch
+    END = 15
+
+
+_KINDS: Final = {kind.name.lower(): kind for kind in InputKind}
 
 
 class Input(NamedTuple):
-    """One record: ``line`` is a name, empty where the kind has none; ``now`` ns; ``data`` the payload."""
+    """One record: ``line`` is a number, -1 where the kind has none; ``now`` ns; ``data`` the payload as it stands."""
 
     kind: InputKind
-    line: str
+    line: int
     now: int
     data: memoryview
 
@@ -72,6 +80,11 @@ class Input(NamedTuple):
     def symbols(self) -> list[str]:
         """Of SUBSCRIBE and UNSUBSCRIBE."""
         return [str(symbol) for symbol in json.loads(bytes(self.data))]
+
+    @property
+    def facts(self) -> Any:
+        """Of HEAD, NAME and DEFINE: the JSON value."""
+        return json.loads(bytes(self.data))
 
     @property
     def code(self) -> int | None:
@@ -91,13 +104,12 @@ class Input(NamedTuple):
 
 
 class RawWriter:
-    """Writes a raw log. Its methods are the inputs of ``engine.feeds.lines.Lines``, with the same arguments.
+    """Writes a raw log.
 
     Args:
         path: the file; there must be none.
-        lines: names of the lines, and of those who push.
-        facts: further JSON values for START: what is needed to make the same lines again. No secrets.
-        now: when the session starts, ns.
+        lines: names of the lines; elsewhere a line is its number in this list.
+        facts: further JSON values for HEAD: what is needed to make the same lines again. No secrets.
 
     Raises:
         StorageError: the file exists or cannot be written.
@@ -105,73 +117,63 @@ class RawWriter:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], lines: Sequence[str], facts: Mapping[str, Any] | None = None, now: int = 0
+        self, path: str | os.PathLike[str], lines: Sequence[str], facts: Mapping[str, Any] | None = None
     ) -> None:
         self.path = os.fspath(path)
         self.records = 0
         if len(lines) > LINES or len(set(lines)) != len(lines):
             raise ConfigError(f"lines are {', '.join(lines)}; expected at most {LINES}, each name once")
-        self._numbers = {name: number for number, name in enumerate(lines)} | {"": _NO_LINE}
         self._block = bytearray(_BLOCK_HEAD.size)
         self._count = 0
         self._end = 0
-        head = {"version": VERSION, "lines": list(lines), **(facts or {})}
-        start = json.dumps(head, separators=(",", ":"), allow_nan=False).encode()
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
         try:
             self._append(MAGIC)
-            self._put(InputKind.START, "", now, start)
+            self.log("head", -1, 0, {"version": VERSION, "lines": list(lines), **(facts or {})})
             self.flush()
         except BaseException:
             self._abandon()
             raise
 
-    def opened(self, line: str, now: int) -> None:
-        """The line's transport is up."""
-        self._put(InputKind.OPENED, line, now)
+    def log(self, kind: str, line: int, now: int, payload: Any = None) -> None:
+        """Records one input; what is read again is equal.
 
-    def closed(self, line: str, code: int | None, reason: str, now: int) -> None:
-        """The line's transport is down."""
-        payload = _CODE.pack(_NO_CODE if code is None else code) + reason.encode("utf-8", "replace")
-        self._put(InputKind.CLOSED, line, now, payload)
+        Args:
+            kind: the name of an ``InputKind``, in small letters.
+            line: its number, -1 for none.
+            now: its time, ns.
+            payload: None, bytes of a frame (copied), (code or None, reason) of "closed", symbols, an array of events,
+                or a JSON value.
 
-    def received(self, line: str, data: bytes | bytearray | memoryview, ts_recv: int) -> None:
-        """A frame came; its bytes are copied."""
-        self._put(InputKind.FRAME, line, ts_recv, data)
-
-    def timer(self, now: int) -> None:
-        """Time was told."""
-        self._put(InputKind.TIMER, "", now)
-
-    def subscribe(self, symbols: Sequence[str], now: int) -> None:
-        """Symbols are wanted."""
-        self._put(InputKind.SUBSCRIBE, "", now, json.dumps(list(symbols)).encode())
-
-    def unsubscribe(self, symbols: Sequence[str], now: int) -> None:
-        """Symbols are wanted no more."""
-        self._put(InputKind.UNSUBSCRIBE, "", now, json.dumps(list(symbols)).encode())
-
-    def pushed(self, line: str, events: NDArray[np.void], now: int) -> None:
-        """Events were pushed under a name."""
-        self._put(InputKind.PUSH, line, now, np.ascontiguousarray(events).tobytes())
-
-    def drained(self, now: int) -> None:
-        """What was composed went to the tape. Ends the block: log and tape are cut at the same place."""
-        self._put(InputKind.DRAIN, "", now)
-        self.flush()
-
-    def _put(self, kind: InputKind, line: str, now: int, payload: bytes | bytearray | memoryview = b"") -> None:
+        Raises:
+            StorageError: a block was full and could not be written.
+            ValueError: the log is closed.
+        """
+        if payload is None:
+            payload = b""
+        elif kind == "closed":
+            code, reason = payload
+            payload = _CODE.pack(_NO_CODE if code is None else code) + reason.encode("utf-8", "replace")
+        elif isinstance(payload, np.ndarray):
+            payload = payload.tobytes()
+        elif isinstance(payload, list | tuple | dict):
+            payload = json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
         if self._file < 0:
             raise ValueError(f"{self.path}: the log is closed")
         block = self._block
-        block += _HEAD.pack(kind, self._numbers[line], 0, len(payload), now)
+        block += _HEAD.pack(_KINDS[kind], line & 0xFF, 0, len(payload), now)
         block += payload
         self._count += 1
         if len(block) > BLOCK:
             self.flush()
+
+    def drained(self, now: int) -> None:
+        """What was composed went to the tape. Ends the block: log and tape are cut at the same place."""
+        self.log("drain", -1, now)
+        self.flush()
 
     def flush(self) -> None:
         """Writes what was recorded as one block.
@@ -211,7 +213,7 @@ class RawWriter:
             return
         try:
             if complete:
-                self._put(InputKind.END, "", now)
+                self.log("end", -1, now)
             self.flush()
         finally:
             self._abandon()
@@ -231,7 +233,7 @@ class RawFile:
     Attributes:
         path: the file.
         size: its bytes.
-        facts: what START holds.
+        facts: what HEAD holds.
         lines: names of the lines.
         torn: after a pass: whether the end mark is missing.
         dropped: after a pass: bytes after the last complete block.
@@ -250,14 +252,14 @@ class RawFile:
             first = next(iter(self), None)
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be read: {error.strerror}") from error
-        if first is None or first.kind is not InputKind.START:
+        if first is None or first.kind is not InputKind.HEAD:
             raise StorageError(f"{self.path}: the log holds no complete block", len(MAGIC))
         try:
-            self.facts = json.loads(bytes(first.data))
+            self.facts = first.facts
             version = self.facts["version"]
             self.lines = [str(name) for name in self.facts["lines"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"{self.path}: START is damaged: {error}", len(MAGIC)) from error
+            raise StorageError(f"{self.path}: HEAD is damaged: {error}", len(MAGIC)) from error
         if version != VERSION:
             raise StorageError(f"{self.path}: version is {version!r}; expected {VERSION}", len(MAGIC))
 
@@ -307,9 +309,9 @@ class RawFile:
             place = start + _BLOCK_HEAD.size + at
             try:
                 kind, line, _, size, now = _HEAD.unpack_from(block, at)
-                name = "" if line == _NO_LINE else self.lines[line]
-                record = Input(InputKind(kind), name, now, block[at + _HEAD.size : at + _HEAD.size + size])
-            except (struct.error, ValueError, IndexError) as error:
+                number = -1 if line == _NO_LINE else line
+                record = Input(InputKind(kind), number, now, block[at + _HEAD.size : at + _HEAD.size + size])
+            except (struct.error, ValueError) as error:
                 raise StorageError(f"{self.path}: a record is damaged: {error}", place) from error
             if len(record.data) != size:
                 raise StorageError(f"{self.path}: a record of {size} bytes leaves its block", place)

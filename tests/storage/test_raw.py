@@ -27,17 +27,21 @@ def events(count: int) -> np.ndarray:
 
 
 def write_one_of_each(path: Path) -> None:
-    with RawWriter(path, LINES, {"seed": 7}, now=5) as log:
-        log.subscribe(["AAPL", "BRK.B"], 6)
-        log.opened("polygon", 7)
-        log.received("polygon", b'[{"ev":"Q"}]', 8)
-        log.received("alpaca-sip", memoryview(bytearray(b"\x00\xff")), 9)
-        log.timer(10)
+    with RawWriter(path, LINES, {"seed": 7}) as log:
+        log.log("start", -1, 5)
+        log.log("subscribe", -1, 6, ["AAPL", "BRK.B"])
+        log.log("opened", 0, 7)
+        log.log("frame", 0, 8, b'[{"ev":"Q"}]')
+        log.log("frame", 1, 9, memoryview(bytearray(b"\x00\xff")))
+        log.log("pong", 0, 9)
+        log.log("timer", -1, 10)
         log.drained(10)
-        log.pushed("ours", events(2), 11)
-        log.unsubscribe(["AAPL"], 12)
-        log.closed("polygon", 1008, "größer", 13)
-        log.closed("alpaca-sip", None, "", 14)
+        log.log("name", 2, 11, {"name": "ours"})
+        log.log("push", 2, 11, events(2))
+        log.log("unsubscribe", -1, 12, ["AAPL"])
+        log.log("closed", 0, 13, (1008, "größer"))
+        log.log("closed", 1, 14, (None, ""))
+        log.log("stop", -1, 15)
 
 
 def test_every_input_comes_back_in_order(tmp_path: Path) -> None:
@@ -47,23 +51,28 @@ def test_every_input_comes_back_in_order(tmp_path: Path) -> None:
     assert (log.lines, log.facts["seed"]) == (LINES, 7)
     records = list(log)
     assert [(record.kind.name, record.line, record.now) for record in records] == [
-        ("START", "", 5),
-        ("SUBSCRIBE", "", 6),
-        ("OPENED", "polygon", 7),
-        ("FRAME", "polygon", 8),
-        ("FRAME", "alpaca-sip", 9),
-        ("TIMER", "", 10),
-        ("DRAIN", "", 10),
-        ("PUSH", "ours", 11),
-        ("UNSUBSCRIBE", "", 12),
-        ("CLOSED", "polygon", 13),
-        ("CLOSED", "alpaca-sip", 14),
-        ("END", "", 0),
+        ("HEAD", -1, 0),
+        ("START", -1, 5),
+        ("SUBSCRIBE", -1, 6),
+        ("OPENED", 0, 7),
+        ("FRAME", 0, 8),
+        ("FRAME", 1, 9),
+        ("PONG", 0, 9),
+        ("TIMER", -1, 10),
+        ("DRAIN", -1, 10),
+        ("NAME", 2, 11),
+        ("PUSH", 2, 11),
+        ("UNSUBSCRIBE", -1, 12),
+        ("CLOSED", 0, 13),
+        ("CLOSED", 1, 14),
+        ("STOP", -1, 15),
+        ("END", -1, 0),
     ]
-    assert records[1].symbols == ["AAPL", "BRK.B"]
-    assert [bytes(record.data) for record in records[3:5]] == [b'[{"ev":"Q"}]', b"\x00\xff"]
-    assert np.array_equal(records[7].events, events(2))
-    assert [(record.code, record.reason) for record in records[9:11]] == [(1008, "größer"), (None, "")]
+    assert records[2].symbols == ["AAPL", "BRK.B"]
+    assert [bytes(record.data) for record in records[4:6]] == [b'[{"ev":"Q"}]', b"\x00\xff"]
+    assert records[9].facts == {"name": "ours"}
+    assert np.array_equal(records[10].events, events(2))
+    assert [(record.code, record.reason) for record in records[12:14]] == [(1008, "größer"), (None, "")]
     assert (log.torn, log.dropped) == (False, 0)
     assert list(log) == records
 
@@ -74,7 +83,7 @@ def test_a_log_cut_at_any_byte_is_whole_up_to_its_last_block(tmp_path: Path) -> 
     whole = path.read_bytes()
     records = list(RawFile(path))
     path.write_bytes(b"")
-    first = whole.index(b"TFRB", len(MAGIC) + 1)  # the block after START's
+    first = whole.index(b"TFRB", len(MAGIC) + 1)  # the block after HEAD's
     counts = set()
     for size in range(first, len(whole)):
         path.write_bytes(whole[:size])
@@ -84,7 +93,7 @@ def test_a_log_cut_at_any_byte_is_whole_up_to_its_last_block(tmp_path: Path) -> 
         assert log.torn
         assert log.dropped == size - (first if len(found) == 1 else whole.rindex(b"TFRB"))
         counts.add(len(found))
-    assert counts == {1, 7}
+    assert counts == {1, 9}
     for size in range(first):
         path.write_bytes(whole[:size])
         with pytest.raises(StorageError):
@@ -97,7 +106,7 @@ def test_a_crash_may_leave_zeros_at_the_end(tmp_path: Path) -> None:
     size = path.stat().st_size
     os.truncate(path, size + 100)
     log = RawFile(path)
-    assert len(list(log)) == 12
+    assert len(list(log)) == 16
     assert log.dropped == 100
 
 
@@ -124,7 +133,7 @@ def test_damage_before_the_end_names_its_place(tmp_path: Path) -> None:
 def test_any_bytes_are_records_or_one_error(tmp_path_factory: pytest.TempPathFactory, noise: bytes) -> None:
     path = tmp_path_factory.mktemp("noise") / "raw"
     with RawWriter(path, LINES) as log:
-        log.timer(1)
+        log.log("timer", -1, 1)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) - len(noise) % 60] + noise)
     with contextlib.suppress(StorageError):
@@ -135,7 +144,7 @@ def test_blocks_are_written_when_they_are_large(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(raw, "BLOCK", 100)
     log = RawWriter(tmp_path / "raw", ["a"])
     for at in range(50):
-        log.received("a", bytes(at), at)
+        log.log("frame", 0, at, bytes(at))
     assert log.records > 40
     log.close(complete=False)
     log.close()
@@ -144,7 +153,7 @@ def test_blocks_are_written_when_they_are_large(tmp_path: Path, monkeypatch: pyt
     assert read.torn
     assert read.dropped == 0
     with pytest.raises(ValueError, match="closed"):
-        log.timer(1)
+        log.log("timer", -1, 1)
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
@@ -158,7 +167,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_whole_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = RawWriter(tmp_path / "raw", ["a"])
-    log.received("a", b"first", 1)
+    log.log("frame", 0, 1, b"first")
     log.flush()
     real = os.write
 
@@ -170,11 +179,11 @@ def test_a_failed_write_leaves_whole_blocks(tmp_path: Path, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    log.received("a", b"second", 2)
+    log.log("frame", 0, 2, b"second")
     with pytest.raises(StorageError, match="No space left") as caught:
         log.flush()
     monkeypatch.setattr(os, "write", real)
-    log.received("a", b"third", 3)
+    log.log("frame", 0, 3, b"third")
     log.close()
     read = RawFile(log.path)
     assert [bytes(record.data) for record in read if record.kind is InputKind.FRAME] == [b"first", b"third"]
