@@ -1,0 +1,226 @@
+"""Who wants to hear of changes: callbacks, conflating streams and streams of bars. No loop and no clock.
+
+A callback is called inline with everything that came at once. A stream that is not read fast enough conflates book
+changes to the newest and counts what it skipped; bars are kept, up to a bound.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from engine.feeds.bars import Bar, Bars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from engine.core.events import Quote
+    from engine.core.units import Duration
+    from engine.feeds.book_view import BookView
+
+__all__ = ["BARS", "BarBuilder", "BarReader", "Change", "ChangeReader", "Handle", "Watchers"]
+
+_LOG: Final = logging.getLogger("engine.market")
+BARS: Final = 10_000  #: bars a reader holds at most; older ones are dropped and counted
+
+
+class Change(NamedTuple):
+    """The newest state of a book that changed, and how many changes of it were skipped since the last one given."""
+
+    book: BookView
+    quote: Quote
+    missed: int
+
+
+class Handle:
+    """A registered callback.
+
+    Attributes:
+        calls: how often it was called.
+        error: the exception that stopped it, None while there is none.
+        active: whether it will be called again.
+    """
+
+    __slots__ = ("_context", "_forget", "active", "call", "calls", "error", "numbers")
+
+    def __init__(
+        self, callback: Callable[[Any], object], numbers: frozenset[int] | None, forget: Callable[[Handle], None]
+    ) -> None:
+        if not callable(callback):
+            raise TypeError(f"callback is {callback!r}; expected a function")
+        self.numbers = numbers
+        self.calls = 0
+        self.error: BaseException | None = None
+        self.active = True
+        self._forget = forget
+        self.call = callback
+        self._context = contextvars.copy_context()
+
+    def cancel(self) -> None:
+        """Calls it no more; again and again has no further effect."""
+        self.active = False
+        self._forget(self)
+
+    def run(self, argument: Any) -> bool:
+        """Calls it in the context it was registered in; False if it failed, which stops it and nothing else."""
+        if not self.active:
+            return True
+        self.calls += 1
+        try:
+            self._context.run(self.call, argument)
+        except Exception as error:
+            self.error = error
+            self.cancel()
+            _LOG.exception("a callback for market data failed and is called no more: %r", self.call)
+            return False
+        return True
+
+
+class ChangeReader:
+    """What a stream of changes has not given yet: the newest state of each book, in the order they changed first."""
+
+    def __init__(self, numbers: frozenset[int], wake: Callable[[], None]) -> None:
+        self.numbers = numbers
+        self._pending: dict[int, int] = {}  # instrument -> changes since the last one given
+        self._wake = wake
+
+    def offer(self, numbers: Iterable[int]) -> None:
+        """These instruments changed."""
+        pending = self._pending
+        for number in numbers:
+            if number in self.numbers:
+                pending[number] = pending.get(number, 0) + 1
+        if pending:
+            self._wake()
+
+    def take(self, views: Callable[[int], BookView]) -> Change | None:
+        """The change that waits longest, as it stands now."""
+        if not self._pending:
+            return None
+        number = next(iter(self._pending))
+        count = self._pending.pop(number)
+        book = views(number)
+        return Change(book, book.bbo(), count - 1)
+
+
+class BarReader:
+    """Closed bars that a stream has not given yet."""
+
+    def __init__(self, numbers: frozenset[int], wake: Callable[[], None]) -> None:
+        self.numbers = numbers
+        self.dropped = 0
+        self._pending: deque[Bar] = deque()
+        self._wake = wake
+
+    def offer(self, bars: Iterable[Bar]) -> None:
+        """These bars closed."""
+        for bar in bars:
+            if bar.instrument in self.numbers:
+                self._pending.append(bar)
+        while len(self._pending) > BARS:
+            self._pending.popleft()
+            self.dropped += 1
+        if self._pending:
+            self._wake()
+
+    def take(self) -> Bar | None:
+        """The oldest."""
+        return self._pending.popleft() if self._pending else None
+
+
+class BarBuilder:
+    """One builder for all readers of one interval."""
+
+    def __init__(self, interval: Duration, delay: Duration) -> None:
+        self.bars = Bars(interval, delay=delay)
+        self.readers: list[BarReader] = []
+
+    def next_close(self, now: int) -> int:
+        """When the next interval is over, its delay included."""
+        step, delay = self.bars.interval_ns, self.bars.delay_ns
+        return ((now - delay) // step + 1) * step + delay
+
+    def update(self, trades: NDArray[np.void]) -> None:
+        """Prints came."""
+        self._offer(self.bars.update(trades))
+
+    def close(self, now: int) -> None:
+        """Time passed."""
+        self._offer(self.bars.close(now))
+
+    def _offer(self, bars: Sequence[Bar]) -> None:
+        if bars:
+            for reader in self.readers:
+                reader.offer(bars)
+
+
+class Watchers:
+    """Everyone who wants to hear.
+
+    Args:
+        views: the live book of an instrument.
+    """
+
+    def __init__(self, views: Callable[[int], BookView]) -> None:
+        self._views = views
+        # replaced as a whole: who is called may cancel others and register new ones
+        self._changes: tuple[Handle, ...] = ()
+        self._trades: tuple[Handle, ...] = ()
+        self.readers: list[ChangeReader] = []
+        self.builders: dict[tuple[int, int], BarBuilder] = {}
+        self.failures = 0
+
+    def on_change(self, callback: Callable[[Sequence[BookView]], object], numbers: frozenset[int] | None) -> Handle:
+        """Registers for changes of these instruments, of all if None."""
+
+        def forget(handle: Handle) -> None:
+            self._changes = tuple(one for one in self._changes if one is not handle)
+
+        handle = Handle(callback, numbers, forget)
+        self._changes = (*self._changes, handle)
+        return handle
+
+    def on_trade(self, callback: Callable[[NDArray[np.void]], object], numbers: frozenset[int] | None) -> Handle:
+        """Registers for prints."""
+
+        def forget(handle: Handle) -> None:
+            self._trades = tuple(one for one in self._trades if one is not handle)
+
+        handle = Handle(callback, numbers, forget)
+        self._trades = (*self._trades, handle)
+        return handle
+
+    def changed(self, changes: NDArray[np.uint32]) -> None:
+        """Tells who wants to know of these instruments, each once."""
+        numbers: list[int] = changes.tolist()
+        views = self._views
+        everything: list[BookView] | None = None
+        for handle in self._changes:
+            wanted = handle.numbers
+            if wanted is None:
+                if everything is None:
+                    everything = [views(number) for number in numbers]
+                books = everything
+            else:
+                books = [views(number) for number in numbers if number in wanted]
+            if books and not handle.run(books):
+                self.failures += 1
+        for reader in self.readers:
+            reader.offer(numbers)
+
+    def traded(self, trades: NDArray[np.void]) -> None:
+        """Tells who wants to know of these prints."""
+        for handle in self._trades:
+            ours = trades
+            if handle.numbers is not None:
+                ours = trades[np.isin(trades["instrument"], list(handle.numbers))]
+            if len(ours) and not handle.run(ours):
+                self.failures += 1
+        for builder in self.builders.values():
+            builder.update(trades)
