@@ -120,7 +120,7 @@ cdef object QUOTE = _Quote
 DEF RECORD = 64
 
 ROLES = ("depth", "top", "montage", "nbbo", "prints")
-SUSPECTS = ("", "crossed", "scale", "replay")
+SUSPECTS = ("", "crossed", "scale", "replay", "late")
 
 
 cdef Role role_of(str role) except *:
@@ -364,7 +364,7 @@ cdef class Composer:
         return self.native.status(instrument)
 
     def suspect(self, Py_ssize_t source, uint32_t instrument):
-        """Why the source is not believed in what it says of the instrument: "crossed", "scale", "replay", or ""."""
+        """Why the source is not believed in what it says of the instrument: "crossed", "scale", "replay", "late", or ""."""
         self.known(source)
         cdef const State* state = self.native.state(source, instrument)
         return "" if state == NULL else SUSPECTS[<int>state.suspect]

@@ -122,7 +122,8 @@ void Composer::apply(uint32_t source, const Event* events, size_t n) {
 
 void Composer::open(Source& source, State& state, const Event& event) {
     open_ = &state;
-    replayed_ = taken_ = false;
+    taken_ = false;
+    old_ = Suspect::NO;
     had_ = state.has;
     skips_ = refuse_old(source, state, event);
     first_sequence_ = event.sequence;
@@ -134,22 +135,34 @@ void Composer::open(Source& source, State& state, const Event& event) {
 // Whether a message is not to be applied: it is a duplicate, or its number or stamp says that it is older than what was
 // applied. Depths are applied as they come: a number is one of their provider's stream, and a lost delta would stay.
 bool Composer::refuse_old(Source& source, State& state, const Event& event) {
-    const bool numbered = source.role != Role::DEPTH && event.sequence != 0 && state.sequence != 0;
+    const bool overwrites = source.role != Role::DEPTH;
+    const bool numbered = overwrites && event.sequence != 0 && state.sequence != 0;
     if (numbered && event.sequence > state.sequence) return false;
     if (numbered && event.sequence == state.sequence) {
         ++source.line.duplicates;
         return true;
     }
     const int64_t back = state.latest == 0 ? 0 : state.latest - event.ts_event;
+    if (numbered && back < 0) return false;  // the numbering began anew
+    if (!numbered && back <= 0) {
+        state.late_run = 0;
+        return false;
+    }
+    const bool alone = (boards_[instrument_]->good & ~(uint64_t{1} << index_)) == 0;
     if (back > REPLAY_NS) {
         ++source.line.replayed;
-        const bool alone = (boards_[instrument_]->good & ~(uint64_t{1} << index_)) == 0;
-        replayed_ = !alone;
+        if (!alone) old_ = Suspect::REPLAY;
         return numbered || !alone;
     }
-    if (numbered && back < 0) return false;  // the numbering began anew
-    if (numbered || back > 0) ++source.line.reordered;
-    return numbered;
+    ++source.line.reordered;
+    if (numbered || !overwrites) return numbered;
+    if (!alone) {
+        old_ = Suspect::LATE;
+        return true;
+    }
+    state.late_run = event.ts_event > state.late ? state.late_run + 1 : 1;
+    state.late = event.ts_event;
+    return state.late_run < LATE_RUN;
 }
 
 void Composer::change(Source& source, State& state, const Event& event) {
@@ -295,8 +308,8 @@ void Composer::close() {
     Line& line = source.line;
     Suspect suspect = state.suspect;
     if (skips_) {
-        if (!replayed_) return;
-        suspect = Suspect::REPLAY;
+        if (old_ == Suspect::NO) return;
+        suspect = old_;
     } else {
         if (!taken_) return;
         ++line.updates;
@@ -356,9 +369,23 @@ bool Composer::shows(const Source& source, Board& board) {
     return false;
 }
 
+// Whether a print is one of the last few again. Those without an id are never.
+bool Composer::seen(Source& source, State& state, const Event& event) {
+    if (event.kind != Kind::TRADE || event.order_id == 0) return false;
+    const uint64_t id = event.order_id ^ static_cast<uint64_t>(event.venue) << 48;
+    for (const uint64_t other : state.print_ids) {
+        if (other != id) continue;
+        ++source.line.duplicates;
+        return true;
+    }
+    state.print_ids[state.print_count++ % PRINTS_KEPT] = id;
+    return false;
+}
+
 void Composer::trade(Source& source, const Event& event) {
     State& state = *source.states[event.instrument];
     Board& board = *boards_[event.instrument];
+    if (seen(source, state, event)) return;
     ++source.line.trades;
     if (!state.prints) {
         state.prints = true;

@@ -24,8 +24,12 @@ inline constexpr int64_t ROUND_LOT = 100 * NANOS;       // an odd lot better tha
 inline constexpr size_t MOST_TRADES = size_t{1} << 20;  // waiting to be taken; newer ones are dropped and counted
 inline constexpr size_t MOST_EVENTS = size_t{1} << 22;  // the same of recorded events
 
+inline constexpr uint32_t LATE_RUN =
+    4;  // late messages in their own order from which on it is the clock that went back
+inline constexpr size_t PRINTS_KEPT = 8;  // ids of prints a source and instrument, by which repeated ones are known
+
 // Why a source is not believed in what it says of an instrument.
-enum class Suspect : uint8_t { NO, CROSSED, SCALE, REPLAY };
+enum class Suspect : uint8_t { NO, CROSSED, SCALE, REPLAY, LATE };
 
 struct Slot {
     int64_t price;     // 0 none
@@ -50,6 +54,10 @@ struct State {
     Price good;      // the last top that was believed
     int64_t latest;  // newest stamp, never later than its receipt
     int64_t ts_event, ts_recv;
+    int64_t late;  // stamp of the last late message
+    uint32_t late_run;
+    uint32_t print_count;
+    uint64_t print_ids[PRINTS_KEPT];
     uint64_t sequence;
     uint64_t arrived;  // number of its last message among all messages
     bool has;          // it says something since it was subscribed or reset
@@ -162,6 +170,7 @@ class Composer {
     bool change_top(Source& source, State& state, const Event& event);
     bool change_nbbo(State& state, const Event& event);
     bool change_montage(State& state, const Event& event);
+    bool seen(Source& source, State& state, const Event& event);
     void trade(Source& source, const Event& event);
     void take_status(Source& source, const Event& event);
     void count_peers(const Source& source, Role role, uint32_t instrument, int64_t now);
@@ -212,11 +221,11 @@ class Composer {
     uint32_t index_ = 0;
     uint32_t instrument_ = 0;
     State* open_ = nullptr;
-    bool taken_ = false;     // it changed the state
-    bool had_ = false;       // there was a state before
-    bool skips_ = false;     // its events are not applied
-    bool replayed_ = false;  // because it is a replay
-    bool leads_ = false;     // a depth that led when it began: its events are shown as they come
+    bool taken_ = false;         // it changed the state
+    bool had_ = false;           // there was a state before
+    bool skips_ = false;         // its events are not applied
+    Suspect old_ = Suspect::NO;  // because of its stamp
+    bool leads_ = false;         // a depth that led when it began: its events are shown as they come
     uint64_t first_sequence_ = 0;
     int64_t ts_event_ = 0, ts_recv_ = 0;
 };

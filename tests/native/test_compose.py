@@ -228,6 +228,37 @@ def test_numbers_and_stamps_tell_what_is_old():
     assert desk.shown() == [("XNAS", 100, 4)]
 
 
+def test_a_late_message_is_left_out_and_a_clock_that_went_back_is_followed():
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
+    desk.nbbo(first, (100, 1, XNAS), (101, 1, XNAS))
+    desk.nbbo(second, (100, 2, XNAS), (101, 2, XNAS))
+    for source, suspect in ((first, "late"), (second, "")):
+        behind = [desk.event(Kind.NBBO, Side.BID, 99 - i / 100, 7, XNAS, flags=Flag.LAST) for i in range(5)]
+        for i, event in enumerate(behind):
+            event["ts_event"] = desk.now - SECOND // 2 + i
+        desk.now += 1
+        desk.composer.apply(source, behind[0])
+        assert desk.composer.suspect(source, desk.id) == suspect
+        if source == first:
+            assert desk.composer.leader(desk.id, "nbbo") == second
+            assert desk.shown() == [("XNAS", 100, 2)]
+            desk.composer.trust(first, False, desk.now)
+    assert desk.shown() == [("XNAS", 100, 2)]
+    desk.composer.apply(second, np.concatenate(behind[1:]))
+    assert desk.shown() == [("XNAS", 98.96, 7)]
+
+
+def test_a_print_that_comes_again_is_left_out():
+    desk = Desk()
+    line = desk.source(1, "prints")
+    prints = [desk.event(Kind.TRADE, Side.NONE, 100, 5, XNAS, order_id=i) for i in (1, 2, 3)]
+    desk.composer.apply(line, np.concatenate(prints * 2))
+    desk.composer.apply(line, np.concatenate([desk.event(Kind.TRADE, Side.NONE, 100, 5, XNAS)] * 2))  # without an id
+    assert desk.composer.take_trades()["order_id"].tolist() == [1, 2, 3, 0, 0]
+    assert desk.composer.line(line)["duplicates"] == 3
+
+
 def test_prints_come_from_one_line():
     desk = Desk()
     first, second = desk.source(1, "nbbo"), desk.source(2, "prints")

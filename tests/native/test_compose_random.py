@@ -66,7 +66,7 @@ def spoil(events: np.ndarray, choose: Choose) -> None:
 
 def message(choose: Choose, role: str, venue: int, now: int, middle: int) -> np.ndarray:
     """A message as its role has them, mostly; now and then one that is crossed, wrongly scaled or late."""
-    fault = choose([""] * 12 + ["crossed", "scaled", "late", "replayed"])
+    fault = choose([""] * 12 + ["crossed", "scaled", "late", "late", "replayed"])
     size = 2 if role in {"nbbo", "top"} else choose([1, 2, 3, 5])
     events = np.zeros(size, EVENT)
     away = choose([-8 if fault == "crossed" else 0])
@@ -85,7 +85,8 @@ def message(choose: Choose, role: str, venue: int, now: int, middle: int) -> np.
     if role == "montage" and choose([True, False]):
         events = np.concatenate([np.zeros(1, EVENT), events])
         events["kind"][0] = Kind.CLEAR
-    events["ts_event"] = now - {"late": NANOS // 2, "replayed": 3 * NANOS}.get(fault, 0)
+    events["order_id"] = choose([0, 0, *range(1, 12)])
+    events["ts_event"] = now - {"late": NANOS // 25, "replayed": 3 * NANOS}.get(fault, 0)
     events["ts_recv"] = now + choose([1_000, -NANOS // 10])
     events["flags"][-1] = Flag.LAST * choose([1, 1, 1, 0])
     return events

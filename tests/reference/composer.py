@@ -9,8 +9,10 @@ Open points settled here:
 * A source is *good* on an instrument: trusted, has spoken since it was subscribed or reset, and was not suspect in its
   last message. A suspect leads nothing while another source is good there, whatever its role; alone it is all there is.
 * Suspect is what is crossed (MONTAGE excepted: its participants may be), what lies more than 10 % beyond a good source
-  while its own last good top did not (or it had none), and what is more than a second older than the newest stamp of
-  the source.
+  while its own last good top did not (or it had none), and what sends stamps older than its newest: a replay, if by
+  more than a second, else late. Such messages are left out. Where no other source is good a replay is applied, and the
+  fourth late message in a row whose stamps rise: then it is the clock that went back.
+* A late message whose number is lower, too, is left out and says nothing about the line.
 * Stamps count as at most the time of receipt, so a clock that was ahead and comes back is no replay.
 * Numbers of a DEPTH count messages of the whole stream and are not looked at.
 * After ``reset`` a DEPTH waits for a CLEAR of both sides; the CLEAR of a whole venue is a reset that waits for nothing.
@@ -35,6 +37,8 @@ SIDES = (Side.BID, Side.ASK)
 MOST_QUANTITY = INT64_MAX // 64
 MOST_PRICE = INT64_MAX - 1
 REPLAY_NS = 1_000_000_000
+LATE_RUN = 4
+PRINTS_KEPT = 8
 ROUND_LOT = 100 * 1_000_000_000
 PRINTS = (Kind.TRADE, Kind.TRADE_BREAK)
 HALTED = (Status.HALTED, Status.PAUSED)
@@ -72,6 +76,8 @@ class State:
         self.suspect = ""
         self.good: Top = (None, None)
         self.latest = 0
+        self.late: list[int] = []
+        self.print_ids: list[tuple[int, int]] = []
         self.sequence = 0
         self.arrived = 0
         self.better = dict.fromkeys(SIDES, False)
@@ -117,7 +123,7 @@ class Message:
     instrument: int
     first: Event
     skips: bool
-    replayed: bool
+    suspect: str  # of the old message itself
     last: Event | None = None  # of those that were taken
 
 
@@ -277,25 +283,35 @@ class Composer:
         self.close(of)
 
     def open(self, source: Source, state: State, event: Event) -> None:
-        reason, skips = self.old(source, state, event)
-        if reason:
-            source.counts[reason] += 1
-        suspect = reason == "replayed" and bool(self.others_good(source, event.instrument))
+        count, skips, suspect = self.old(source, state, event)
+        if count:
+            source.counts[count] += 1
         self.message = Message(state, event.instrument, event, skips, suspect)
 
-    def old(self, source: Source, state: State, event: Event) -> tuple[str, bool]:
-        """What is old about a message, and whether it is left out for it."""
-        numbered = source.role != "depth" and event.sequence != 0 and state.sequence != 0
+    def old(self, source: Source, state: State, event: Event) -> tuple[str, bool, str]:
+        """What is old about a message, whether it is left out for it, and what the source is suspect of."""
+        overwrites = source.role != "depth"
+        numbered = overwrites and event.sequence != 0 and state.sequence != 0
         if numbered and event.sequence > state.sequence:
-            return "", False
+            return "", False, ""
         if numbered and event.sequence == state.sequence:
-            return "duplicates", True
+            return "duplicates", True, ""
         back = state.latest - event.ts_event if state.latest else 0
+        if numbered and back < 0:
+            return "", False, ""  # the numbering began anew
+        if not numbered and back <= 0:
+            state.late = []
+            return "", False, ""
+        alone = not self.others_good(source, event.instrument)
         if back > REPLAY_NS:
-            return "replayed", numbered or bool(self.others_good(source, event.instrument))
-        if back > 0 or (numbered and back == 0):
-            return "reordered", numbered
-        return "", False  # a lower number with a newer stamp: the numbering began anew
+            return "replayed", numbered or not alone, "" if alone else "replay"
+        if numbered or not overwrites:
+            return "reordered", numbered, ""
+        if not alone:
+            return "reordered", True, "late"
+        rises = bool(state.late) and event.ts_event > state.late[-1]
+        state.late = [*state.late, event.ts_event] if rises else [event.ts_event]
+        return "reordered", len(state.late) < LATE_RUN, ""
 
     def change(self, source: Source, message: Message, event: Event) -> None:
         if not self.allowed(source, event):
@@ -345,9 +361,9 @@ class Composer:
             return
         state, instrument = message.state, message.instrument
         if message.skips:
-            if not message.replayed:
+            if not message.suspect:
                 return
-            state.suspect = "replay"
+            state.suspect = message.suspect
         elif message.last is None:
             return
         else:
@@ -399,6 +415,12 @@ class Composer:
     # ---- prints and states
 
     def trade(self, source: Source, state: State, event: Event) -> None:
+        print_id = (event.order_id, event.venue)
+        if event.kind == Kind.TRADE and event.order_id != 0:
+            if print_id in state.print_ids:
+                source.counts["duplicates"] += 1
+                return
+            state.print_ids = [*state.print_ids, print_id][-PRINTS_KEPT:]
         source.counts["trades"] += 1
         state.prints = True
         self.count_peers(source, "prints", event.instrument)
