@@ -373,7 +373,7 @@ cdef class Composer:
         """What happened on a source.
 
         last_recv, last_event (ns; of its last event, and the stamp of its last message), events, updates (messages
-        that were applied), duplicates, reordered and replayed (messages by number or stamp older than what was applied),
+        that were judged: applied, or left out for their stamp while another line is good), duplicates, reordered and replayed (messages by number or stamp older than what was applied),
         crossed and scaled (messages judged so), suspect_run (suspect messages since the last good one), trades, refused (events
         its role does not have, or whose numbers are out of range), unsubscribed (events of other instruments), waiting
         (events before the snapshot that a depth waits for), disagreements (messages of the leading NBBO that a venue's round lot

@@ -310,6 +310,8 @@ void Composer::close() {
     if (skips_) {
         if (old_ == Suspect::NO) return;
         suspect = old_;
+        ++line.updates;
+        line.last_event = blank_.ts_event;  // how far behind the line is, is health's to say
     } else {
         if (!taken_) return;
         ++line.updates;

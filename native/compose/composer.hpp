@@ -98,7 +98,7 @@ struct Board {
 struct Line {
     int64_t last_recv, last_event;
     uint64_t events;
-    uint64_t updates;  // messages that were applied
+    uint64_t updates;  // messages that were judged: applied, or left out as late or replayed
     uint64_t duplicates, reordered, replayed;
     uint64_t crossed, scaled;  // messages judged so
     uint64_t suspect_run;      // suspect messages since the last good one

@@ -364,6 +364,7 @@ class Composer:
             if not message.suspect:
                 return
             state.suspect = message.suspect
+            source.counts["updates"] += 1
         elif message.last is None:
             return
         else:
