@@ -153,12 +153,19 @@ class Aggregator:
                 line.health.measure(line.reading)
         changed = []
         for number, line in enumerate(self._lines):
-            peers = [other.health for other in self._lines if _reveals(other, line)]
+            others = [other for other in self._lines if _trusted_beside(other, line)]
+            peers = [other for other in others if _same_class(other, line)]
+            quotes = [other.health for other in others if other.reading.updates and other.role != "prints"]
+            delays = [health.delay for health in quotes if health.delay is not None]
+            excesses = [health.excess for health in quotes if health.excess is not None]
             line.reading = replace(
                 line.reading,
+                others=len(quotes),
                 peers=len(peers),
-                peer_delay=min((peer.delay for peer in peers if peer.delay is not None), default=None),
-                peer_excess=min((peer.excess for peer in peers if peer.excess is not None), default=None),
+                peer_delay=min((peer.health.delay for peer in peers if peer.health.delay is not None), default=None),
+                other_delay=min(delays, default=None),
+                least_excess=min(excesses, default=None),
+                most_excess=max(excesses, default=None),
             )
             if line.health.judge(line.reading, now):
                 changed.append(number)
@@ -185,20 +192,23 @@ class Aggregator:
     def report(self, line: int, now: int) -> dict[str, Any]:
         """What ``market.health()`` says of a line as far as its data tells.
 
-        ``state``, ``reason``, ``since`` (ns), ``alone`` (no other line can reveal its faults), ``score``, ``updates``,
-        ``prints``, ``suspect`` updates by reason, ``delay_ns`` of its last update (with the clocks' offset) and
-        ``excess_ns`` over its best.
+        ``state``, ``reason``, ``since`` (ns), ``alone`` (no other line of its class), ``exempt`` (no other line with
+        quotes, which would reveal wrong data), ``score``, ``updates``, ``prints``, ``suspect`` updates by reason,
+        ``delay_ns`` of its last update (with the clocks' offset) and ``excess_ns`` over its best.
         """
         found = self._lines[line]
         health, reading = found.health, found.reading
         reason = health.reason
-        if health.alone and health.state == "live":
-            reason = "alone: judged by heartbeat and its own rate only"
+        if health.state == "live" and health.alone:
+            reason = "no other line of its class: silence is judged by heartbeats and its own rate"
+            if health.exempt:
+                reason = "alone: judged by heartbeats and its own rate; wrong data would not show"
         return {
             "state": health.state,
             "reason": reason,
             "since": health.since,
             "alone": health.alone,
+            "exempt": health.exempt,
             "score": round(health.score(now), 3),
             "updates": reading.updates,
             "prints": reading.prints,
@@ -220,12 +230,15 @@ def _reading(counts: Mapping[str, int]) -> Reading:
     return Reading(**{name: counts[theirs] for name, theirs in _NAMES})
 
 
-def _reveals(other: _Line, line: _Line) -> bool:
-    """Whether a trusted line of the same class (prints: any that has given some) shares instruments with this one."""
+def _trusted_beside(other: _Line, line: _Line) -> bool:
+    """Whether another line is trusted and shares instruments with this one."""
     if other is line or other.source < 0 or line.source < 0 or not other.health.trusted:
         return False
-    if line.role == "prints" and not other.reading.prints:
-        return False
-    if line.role != "prints" and (other.role, other.venue) != (line.role, line.venue):
-        return False
     return not other.symbols.isdisjoint(line.symbols)
+
+
+def _same_class(other: _Line, line: _Line) -> bool:
+    """Whether silence of one shows in the other: the same role and venue; for prints, whoever has given some."""
+    if line.role == "prints":
+        return other.reading.prints > 0
+    return (other.role, other.venue) == (line.role, line.venue)

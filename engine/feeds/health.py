@@ -6,12 +6,13 @@ The rules, with the numbers of ``Rules``:
 * *lagging*: its data is 500 ms and more later than at its own best, or 1 s later than that of another line of its
   class, in three readings in a row, while another line is not.
 * *quarantined*: at least 3 of its last updates, and a fifth of them, were crossed, of a wrong scale, or old ones
-  replayed, as another line reveals it. Within 1 s: a reading is taken every 100 ms.
+  replayed, while another line with quotes shows better. Within 1 s: a reading is taken every 100 ms. Likewise where its
+  stamps are 500 ms and more ahead of its usual and of all others; after a minute that is its usual.
 * *recovery* is slower than the fall: 5 good updates and a hold without fault, at first 500 ms, doubled by each fault
   that follows within a minute, to 4 s at most.
-* *alone*: without another line of its class nothing reveals a fault but silence. It is mute when silent for 5 s and 50
-  times its usual interval, by its own recent rate; otherwise it is exempt, and the report says so. What another line
-  revealed before it was alone stays for 10 s without sign of a fault.
+* *alone*: without another line of its class, it is mute when silent for 800 ms and 80 times its usual interval, by
+  its own recent rate. Without any other line with quotes nothing reveals wrong data: it is exempt. The report says
+  both. What another line revealed before it was gone stays for 10 s without sign of a fault.
 
 ``score`` is 1 for a line without faults; each costs, and is forgotten by half every half minute. All arithmetic is in
 integers, so a replay comes to the same verdicts anywhere.
@@ -31,6 +32,7 @@ _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
 _HALF_LIFE: Final = 30 * _S
 _POINTS: Final = 1_024  #: what a fault of weight 1 costs
+_POINTS_MAX: Final = 15 * _POINTS  #: however many faults: what is forgotten by half comes back in minutes
 _WEIGHTS: Final = {"mute": 1, "lagging": 1, "quarantined": 2, "down": 1}
 
 
@@ -40,8 +42,8 @@ class Rules:
 
     mute_updates: int = 5
     mute_span: int = 500 * _MS
-    alone_silence: int = 5 * _S
-    alone_intervals: int = 50
+    alone_silence: int = 800 * _MS
+    alone_intervals: int = 80
     lag: int = 500 * _MS
     lag_of_peer: int = _S
     lag_readings: int = 3
@@ -53,6 +55,7 @@ class Rules:
     recovery_hold_max: int = 4 * _S
     alone_hold: int = 10 * _S
     repeated_within: int = 60 * _S
+    usual_after: int = 60 * _S
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,13 @@ class Reading:
         last_recv: our time of the last of either, 0 before the first.
         last_event: the newest stamp among them.
         crossed, scale, replayed: updates that were suspect, by reason.
-        peers: other trusted lines of its class that share instruments with it; 0 makes it *alone*.
+        others: other trusted lines with quotes that share instruments with it; 0 makes it exempt.
+        peers: those of its own class; 0 makes it *alone*.
         peer_updates, peer_first, peer_last: their updates since its own last one: how many, and our time of the first
             and the last.
-        peer_delay: the least (receipt - stamp) among them now; None where unknown.
-        peer_excess: the least growth of that over their own best; None where unknown.
+        peer_delay: the least (receipt - stamp) among the lines of its class now; None where unknown.
+        other_delay: the same among all of ``others``.
+        least_excess, most_excess: how much later than at its best the least and the most late other line is.
     """
 
     updates: int = 0
@@ -79,12 +84,15 @@ class Reading:
     crossed: int = 0
     scale: int = 0
     replayed: int = 0
+    others: int = 0
     peers: int = 0
     peer_updates: int = 0
     peer_first: int = 0
     peer_last: int = 0
     peer_delay: int | None = None
-    peer_excess: int | None = None
+    other_delay: int | None = None
+    least_excess: int | None = None
+    most_excess: int | None = None
 
     @property
     def delivered(self) -> int:
@@ -99,8 +107,27 @@ class LineHealth:
     """
 
     __slots__ = (
-        "_bad_at", "_bad_updates", "_faults_at", "_history", "_late", "_least", "_peer_base", "_points", "_points_at",
-        "_rate", "_ready_at", "_seen", "alone", "delay", "hold", "reason", "rules", "since", "state",
+        "_ahead_at",
+        "_bad_at",
+        "_bad_updates",
+        "_faults_at",
+        "_history",
+        "_late",
+        "_least",
+        "_peer_base",
+        "_points",
+        "_points_at",
+        "_rate",
+        "_ready_at",
+        "_seen",
+        "alone",
+        "delay",
+        "exempt",
+        "hold",
+        "reason",
+        "rules",
+        "since",
+        "state",
     )  # fmt: skip
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -108,7 +135,9 @@ class LineHealth:
         self.state: State = "down"
         self.reason = "not started"
         self.since = 0
-        self.alone = True
+        self.alone = True  #: no other line of its class: silence is judged by its own rate
+        self.exempt = True  #: no other line with quotes: nothing reveals wrong data
+        self._ahead_at = 0  # since when its stamps are ahead, 0: they are not
         self.hold = self.rules.recovery_hold
         self.delay: int | None = None  #: receipt less stamp of its last update
         self._least: int | None = None  # the least of them: its clock's offset and its best delay
@@ -175,11 +204,9 @@ class LineHealth:
 
     def measure(self, reading: Reading) -> None:
         """Takes the delay of the last update: for all lines before any is judged, so that each hears of the others'."""
-        if reading.delivered == self._seen.delivered or not reading.last_event:
-            return
-        self.delay = reading.last_recv - reading.last_event
-        if self._least is None or self.delay < self._least:
-            self._least = self.delay
+        if reading.delivered != self._seen.delivered and reading.last_event:
+            self.delay = reading.last_recv - reading.last_event
+            self._least = self.delay if self._least is None else self._least
 
     def judge(self, reading: Reading, now: int) -> bool:
         """Comes to a verdict; whether ``state`` changed."""
@@ -190,10 +217,11 @@ class LineHealth:
         while len(self._history) > 1 and self._history[1][0] <= now - self.rules.window:
             self._history.popleft()
         before, self._seen = self.state, reading
-        self.alone = reading.peers == 0
+        self.alone, self.exempt = reading.peers == 0, reading.others == 0
         if self.state in {"connecting", "down"}:
             return False
-        fault = self._mute(reading, now) or self._wrong(reading) or self._lagging(reading, fresh)
+        fault = self._mute(reading, now) or self._wrong(reading) or self._ahead(reading, now)
+        fault = fault or self._lagging(reading, fresh)
         if fault is not None:
             self._bad_at, self._bad_updates = now, reading.delivered
             self._history.clear()
@@ -224,7 +252,7 @@ class LineHealth:
 
     def _wrong(self, reading: Reading) -> tuple[State, str] | None:
         """Crossed, scaled or replayed, in the window; the composer counts only what another line reveals."""
-        if not reading.peers:
+        if self.exempt:
             return None
         first = self._history[0][1]
         updates = reading.updates - first.updates
@@ -234,14 +262,28 @@ class LineHealth:
                 return "quarantined", f"{count} of {max(updates, count)} updates {text}"
         return None
 
-    def _lagging(self, reading: Reading, fresh: bool) -> tuple[State, str] | None:
-        rules = self.rules
-        if not fresh or self.delay is None or self._least is None or not reading.peers:
+    def _ahead(self, reading: Reading, now: int) -> tuple[State, str] | None:
+        """Stamps ahead of their usual and of all others: that clock jumped; where all jump, it is ours."""
+        excess, most, other = self.excess, reading.most_excess, reading.other_delay
+        if excess is None or self.delay is None or excess >= 0:
+            self._ahead_at = 0
             return None
-        excess = self.delay - self._least
+        lag = self.rules.lag
+        ahead = excess <= -lag and other is not None and self.delay <= other - lag  # else it has caught up
+        jumped = ahead and most is not None and most > -lag // 2
+        if not jumped or (self._ahead_at and now - self._ahead_at >= self.rules.usual_after):
+            self._least, self._ahead_at = self.delay, 0
+            return None
+        self._ahead_at = self._ahead_at or now
+        return "quarantined", f"stamps {-excess // _MS} ms ahead of its usual"
+
+    def _lagging(self, reading: Reading, fresh: bool) -> tuple[State, str] | None:
+        rules, excess, least = self.rules, self.excess, reading.least_excess
+        if not fresh or self.delay is None or excess is None or self.exempt:
+            return None
         text = ""
-        if excess >= rules.lag and reading.peer_excess is not None and reading.peer_excess < rules.lag // 2:
-            text = f"{excess // _MS} ms later than at its best, another line {reading.peer_excess // _MS} ms"
+        if excess >= rules.lag and least is not None and least < rules.lag // 2:
+            text = f"{excess // _MS} ms later than at its best, another line {max(least, 0) // _MS} ms"
         elif reading.peer_delay is not None and rules.lag_of_peer <= self.delay - reading.peer_delay < 3_600 * _S:
             text = f"{(self.delay - reading.peer_delay) // _MS} ms later than another line"
         self._late = self._late + 1 if text else 0
@@ -249,18 +291,18 @@ class LineHealth:
         return ("lagging", text) if self._late >= rules.lag_readings or late_before else None
 
     def _recovered(self, reading: Reading, now: int) -> bool:
-        if self.state == "mute" and not reading.peers:
+        if self.state == "mute" and self.alone:
             return reading.delivered > self._bad_updates
-        hold = self.hold if reading.peers else max(self.hold, self.rules.alone_hold)
+        hold = self.hold if not self.exempt or self.state == "mute" else max(self.hold, self.rules.alone_hold)
         good = reading.delivered - self._bad_updates
         return good >= self.rules.recovery_updates and now - self._bad_at >= hold
 
     def _learn_rate(self, reading: Reading, now: int) -> None:
-        """The usual interval: a moving average over readings that had updates; one eighth is new each time."""
+        """The usual interval: a moving average over readings that had updates; a 64th is new each time."""
         count = reading.delivered - self._seen.delivered
         if count > 0 and self._seen.last_recv and reading.last_recv > self._seen.last_recv:
             interval = (reading.last_recv - self._seen.last_recv) // count
-            self._rate = interval if not self._rate else self._rate + (interval - self._rate) // 8
+            self._rate = interval if not self._rate else self._rate + (interval - self._rate) // 64
 
     # ---- state and score
 
@@ -271,7 +313,7 @@ class LineHealth:
 
     def _charge(self, fault: str, now: int) -> None:
         self._forget(now)
-        self._points += _POINTS * _WEIGHTS[fault]
+        self._points = min(self._points + _POINTS * _WEIGHTS[fault], _POINTS_MAX)
         if now - self._faults_at < self.rules.repeated_within:
             self.hold = min(2 * self.hold, self.rules.recovery_hold_max)
         else:

@@ -104,7 +104,8 @@ def test_a_line_alone_is_exempt_and_the_report_says_so():
     assert market.run(2 * S, (0, {"bid": 100, "ask": 101})) == ["live"]
     report = market.aggregator.report(0, market.now)
     assert report["alone"]
-    assert report["reason"] == "alone: judged by heartbeat and its own rate only"
+    assert report["exempt"]
+    assert report["reason"] == "alone: judged by heartbeats and its own rate; wrong data would not show"
 
 
 def test_lines_of_other_classes_or_symbols_reveal_nothing():
@@ -115,6 +116,27 @@ def test_lines_of_other_classes_or_symbols_reveal_nothing():
     market.aggregator.unsubscribe(1, ["A"])
     market.run(S, (0, {}))
     assert market.aggregator.report(0, market.now)["alone"]
+
+
+def test_a_line_of_another_class_reveals_crossed_quotes():
+    market = Market(("polygon", "nbbo", 0), ("alpaca", "top", 8))
+    top = np.zeros(2, EVENT)
+    top["kind"], top["venue"], top["quantity"], top["provider"] = Kind.QUOTE, 8, 10**9, 2
+    top["side"], top["price"], top["flags"] = [Side.BID, Side.ASK], [9_990 * CENT, 10_011 * CENT], [0, Flag.LAST]
+
+    def run(**quote):
+        for step in range(40):
+            market.now += 50 * MS
+            top["ts_recv"] = top["ts_event"] = market.now
+            market.quote(0, **quote)
+            market.composer.apply(market.aggregator.source(1), top)
+            if step % 2:
+                market.aggregator.judge(market.now)
+        return market.aggregator.report(0, market.now)
+
+    assert run()["reason"] == "no other line of its class: silence is judged by heartbeats and its own rate"
+    assert run(bid=10_005)["state"] == "quarantined"
+    assert market.bid == 99.9
 
 
 def test_prints_are_compared_with_any_line_that_prints():

@@ -21,7 +21,7 @@ class Line:
         self.delay = self.peer_delay = 5 * MS
         self.best = 5 * MS
         self.suspect = ""  # the reason for which each of its updates is suspect
-        self.reading = Reading(last_recv=0, peers=peers)
+        self.reading = Reading(last_recv=0, peers=peers, others=peers)
         self.health.connecting(self.now)
         self.health.ready(self.now)
         self.log = []
@@ -50,7 +50,8 @@ class Line:
             reading = replace(reading, peer_updates=count, peer_first=first, peer_last=others[-1])
         if reading.peers:
             excess = self.peer_delay - self.best
-            reading = replace(reading, peer_delay=self.peer_delay, peer_excess=excess)
+            reading = replace(reading, least_excess=excess, most_excess=excess)
+            reading = replace(reading, peer_delay=self.peer_delay, other_delay=self.peer_delay)
         self.reading = reading
         self.health.measure(reading)
 
@@ -98,7 +99,9 @@ def test_a_burst_of_others_makes_nobody_mute():
     health.connecting(START)
     health.ready(START)
     health.judge(Reading(updates=9, last_recv=START, peers=1), START)
-    burst = Reading(updates=9, last_recv=START, peers=1, peer_updates=400, peer_first=START, peer_last=START + 499 * MS)
+    burst = Reading(
+        updates=9, last_recv=START, peers=1, others=1, peer_updates=400, peer_first=START, peer_last=START + 499 * MS
+    )
     assert not health.judge(burst, START + 10 * S)
     assert health.judge(replace(burst, peer_updates=401, peer_last=START + 500 * MS), START + 10 * S)
 
@@ -159,7 +162,7 @@ def test_a_line_alone_is_mute_by_its_own_rate_only():
     line.run(10 * S)
     assert line.health.alone
     line.rate = 0
-    line.run(4_900 * MS)
+    line.run(3_900 * MS)
     assert line.health.state == "live"
     line.run(300 * MS)
     assert line.health.state == "mute"
@@ -173,8 +176,16 @@ def test_a_slow_line_alone_is_given_more_time():
     line = Line(rate=1, peers=0)
     line.run(30 * S)
     line.rate = 0
-    assert line.run(45 * S) == "live"
-    assert line.run(15 * S) == "mute"
+    assert line.run(75 * S) == "live"
+    assert line.run(10 * S) == "mute"
+
+
+def test_a_fast_line_alone_is_mute_within_a_second():
+    line = Line(rate=200, peers=0)
+    line.run(30 * S)
+    line.rate = 0
+    assert line.run(700 * MS) == "live"
+    assert line.run(200 * MS) == "mute"
 
 
 def test_a_line_alone_that_never_said_anything_is_not_judged():
@@ -222,6 +233,17 @@ def test_a_line_alone_is_exempt():
     line.suspect = "crossed"
     assert line.run(20 * S) == "live"
     assert line.health.alone
+    assert line.health.exempt
+
+
+def test_a_line_of_another_class_reveals_wrong_data_but_no_silence():
+    line = Line()
+    line.run(2 * S)
+    line.reading = replace(line.reading, peers=0)
+    line.rate = 0
+    assert line.run(3 * S) == "live"
+    line.rate, line.suspect = 20, "scale"
+    assert line.run(S) == "quarantined"
 
 
 def test_what_another_line_revealed_stays_for_a_while_when_that_line_is_gone():
@@ -229,7 +251,8 @@ def test_what_another_line_revealed_stays_for_a_while_when_that_line_is_gone():
     line.run(2 * S)
     line.suspect = "scale"
     line.run(S)
-    line.reading = replace(line.reading, peers=0)
+    line.reading = replace(line.reading, peers=0, others=0)
+    line.suspect = ""
     assert line.run(9 * S) == "quarantined"
     assert line.run(2 * S) == "live"
 
@@ -269,6 +292,44 @@ def test_a_line_that_was_always_late_is_measured_by_another():
     line.delay = 5 * MS + 1_100 * MS
     assert line.run(2 * S) == "lagging"
     assert "later than another line" in line.health.reason
+
+
+def test_stamps_ahead_of_their_usual_are_told_and_do_not_change_what_is_usual():
+    line = Line()
+    line.run(5 * S)
+    line.delay -= 3 * S
+    assert line.run(200 * MS) == "quarantined"
+    assert line.health.reason == "stamps 3000 ms ahead of its usual"
+    assert line.run(5 * S) == "quarantined"
+    line.delay += 3 * S
+    assert line.run(2 * S) == "live"
+    assert line.log[-1][1] == "live"
+
+
+def test_a_line_that_catches_up_is_not_ahead():
+    line = Line()
+    line.delay += 2 * S
+    assert line.run(3 * S) == "lagging"
+    line.delay -= 2 * S
+    assert line.run(2 * S) == "live"
+
+
+def test_stamps_ahead_for_a_minute_are_its_usual():
+    line = Line()
+    line.run(5 * S)
+    line.delay -= 3 * S
+    assert line.run(58 * S) == "quarantined"
+    assert line.run(5 * S) == "live"
+
+
+def test_when_all_stamps_are_ahead_our_clock_was_set_back():
+    line = Line()
+    line.run(5 * S)
+    line.delay -= 3 * S
+    line.peer_delay -= 3 * S
+    assert line.run(5 * S) == "live"
+    line.peer_delay = line.best = line.delay
+    assert line.run(5 * S) == "live"
 
 
 def test_clocks_hours_apart_are_no_lag():
@@ -324,7 +385,7 @@ def test_states_and_trust_always_agree(steps):
         line.rate = 0 if step == "mute" else 20
         line.suspect = "scale" if step == "scale" else ""
         line.delay = 5 * MS + (2 * S if step == "late" else 0)
-        line.reading = replace(line.reading, peers=int(step != "alone"))
+        line.reading = replace(line.reading, peers=int(step != "alone"), others=int(step != "alone"))
         if step == "lost":
             line.health.lost(line.now, "dropped")
             line.health.connecting(line.now)
@@ -335,7 +396,7 @@ def test_states_and_trust_always_agree(steps):
         assert 0 < line.health.score(line.now) <= 1
         assert line.health.since <= line.now
     line.rate, line.suspect, line.delay = 20, "", 5 * MS
-    line.reading = replace(line.reading, peers=1)
+    line.reading = replace(line.reading, peers=1, others=1)
     if line.health.state in {"down", "connecting"}:
         line.health.ready(line.now)
     assert line.run(20 * S) == "live"
