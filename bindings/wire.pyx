@@ -69,6 +69,12 @@ cdef extern from "wire/tables.hpp" namespace "tf::wire":
         uint32_t quote_conditions[128]
     const PolygonTables POLYGON
 
+cdef extern from "wire/letters.hpp" namespace "tf::wire":
+    cdef struct LetterTables:
+        uint16_t venues[128]
+    const LetterTables LETTERS
+    uint32_t letter_status "tf::wire::letter_status" (int)
+
 cdef extern from "records.hpp" namespace "tf":
     object array_copy(object descr, const void* memory, Py_ssize_t n, size_t item)
 
@@ -297,14 +303,20 @@ def venue_number_of(str name not None):
 
 def tables(str format not None):
     """What a provider's codes mean, by table: {"venues": {code: venue number}, "trade_conditions": {code: bits},
-    "quote_conditions": {code: bits}}; codes that mean nothing are left out.
+    "quote_conditions": {code: bits}}; for alpaca by ASCII code {"venues": ..., "statuses": {code: Status}}. Codes that
+    mean nothing are left out.
 
     Raises:
         ValueError: a format without tables.
     """
     cdef int i
+    if format == "alpaca":
+        return {
+            "venues": {i: LETTERS.venues[i] for i in range(128) if LETTERS.venues[i]},
+            "statuses": {i: letter_status(i) for i in range(128) if letter_status(i)},
+        }
     if format != "polygon":
-        raise ValueError(f"format is {format!r}; expected one with tables: polygon")
+        raise ValueError(f"format is {format!r}; expected one with tables: polygon, alpaca")
     return {
         "venues": {i: POLYGON.venues[i] for i in range(256) if POLYGON.venues[i]},
         "trade_conditions": {i: POLYGON.trade_conditions[i] for i in range(128) if POLYGON.trade_conditions[i]},

@@ -162,18 +162,6 @@ _CLOSINGS: Final[dict[int, _Rule]] = {
     1008: _Rule(_lost, "usual", close=True),
 }
 
-#: Status codes of the CTA and UTP plans -> what may trade; codes not listed inform only.
-_STATUS: Final[dict[str, Status]] = {
-    "2": Status.HALTED,
-    "3": Status.TRADING,
-    "E": Status.SHORT_RESTRICTED,
-    "F": Status.PAUSED,
-    "H": Status.HALTED,
-    "Q": Status.QUOTE_ONLY,
-    "T": Status.TRADING,
-    "P": Status.PAUSED,
-}
-
 
 def feed_url(feed: str, base: str | None) -> str:
     """Where a feed is; a ``base`` without a path gets the feed's."""
@@ -455,7 +443,7 @@ class AlpacaFeed(Conversation):
         code = text(value["sc"])
         return TradingStatus(
             *self._side(value, now),
-            status=_STATUS.get(code),
+            status=_states().get(code),
             code=code,
             text=text(value.get("sm")),
             reason_code=text(value.get("rc")),
@@ -502,6 +490,12 @@ class AlpacaFeed(Conversation):
             created=created,
             updated=instant_ns(value.get("updated_at", value["created_at"])),
         )
+
+
+@cache
+def _states() -> Mapping[str, Status]:
+    """Status codes of the CTA and UTP plans that change what may trade; others inform only."""
+    return {chr(code): Status(number) for code, number in tables("alpaca")["statuses"].items()}
 
 
 @cache

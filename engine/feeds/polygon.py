@@ -101,11 +101,12 @@ def feed_url(feed: str, base: str | None) -> str:
 
 @dataclass(slots=True)
 class _Asked:
-    """A subscribe frame on its way: its pairs that are not confirmed yet."""
+    """A subscribe frame on its way: its pairs that are not confirmed yet, and how many were refused."""
 
     channel: Channel
     pairs: set[str]
-    confirmed: int = 0
+    confirmed: bool = False
+    refused: int = 0
 
 
 class PolygonFeed(Conversation):
@@ -301,18 +302,19 @@ class PolygonFeed(Conversation):
             return
         for pair in pairs.replace(" ", "").split(","):
             wire = pair.partition(".")[2]
-            if wire not in self._missing:
-                continue  # unsubscribed meanwhile, or confirmed twice
             for asked in self._asked:
                 if pair in asked.pairs:
                     asked.pairs.discard(pair)
-                    asked.confirmed += 1
+                    asked.confirmed = True
                     break
             while self._asked and not self._asked[0].pairs:
                 self._asked.popleft()
-            self._pairs[wire] = self._pairs.get(wire, 0) + 1
-            self._missing[wire].discard(pair)
-            self._settle(wire, complete)
+            if wire in self._missing:
+                self._pairs[wire] = self._pairs.get(wire, 0) + 1
+                self._missing[wire].discard(pair)
+                self._settle(wire, complete)
+            elif wire in self._canonical and self._canonical[wire] not in self._held:
+                complete.append(self._canonical[wire])  # a refusal was taken for another's: this one stands
         if not self._asked:
             self._due = NEVER
 
@@ -324,12 +326,18 @@ class PolygonFeed(Conversation):
                 complete.append(self._canonical[wire])
 
     def _not_authorized(self, said: str) -> None:
-        """The plan lacks a topic, which is not named: the server answers in order, so the oldest without an answer."""
-        asked = next((asked for asked in self._asked if not asked.confirmed), None)
+        """The plan lacks a topic, which is not named; the server answers in order, each pair, as far as one can see.
+
+        So it is the topic of the oldest frame without an answer, and told once.
+        """
+        waiting = (asked for asked in self._asked if not asked.confirmed and asked.refused < len(asked.pairs))
+        asked = next(waiting, None)
         if asked is None:
             self.refuse(ConfigError(f"{self.name}: {said}"), "never", close=not self._ready)
             return
-        self._asked.remove(asked)
+        asked.refused += 1
+        if asked.refused > 1:
+            return
         complete: list[str] = []
         wires = [pair.partition(".")[2] for pair in sorted(asked.pairs)]
         symbols = tuple(self._canonical[wire] for wire in wires if wire in self._canonical)

@@ -22,6 +22,9 @@ struct LetterTables {
 };
 extern const LetterTables LETTERS;
 
+// The Status of one of Alpaca's codes as a number, 0 if it is no state.
+static inline uint32_t letter_status(int letter) { return static_cast<uint32_t>(LETTERS.statuses[letter]); }
+
 // Bits of both tapes: which one it is may be said later in the message.
 struct TapeBits {
     uint32_t of[2] = {};

@@ -11,7 +11,6 @@ from engine.errors import ConfigError, Throttled, VenueError
 from engine.feeds.finnhub import FinnhubFeed
 from engine.feeds.protocol import NEVER, Connected, Heartbeat, Ready, Refused, Subscribed, Unsubscribed
 from tests.feeds.battery import SECOND, START, Battery, Rig, pump
-from tests.feeds.stand_in import stand_in
 
 KEY = "c0ffee/+ s"
 TRADES = (
@@ -23,7 +22,7 @@ TOO_MANY = b'{"msg":"Subscribing to too many symbols","type":"error"}'
 
 
 def line(**settings) -> FinnhubFeed:
-    return FinnhubFeed(KEY, Instruments(), decoder=stand_in("finnhub"), **settings)
+    return FinnhubFeed(KEY, Instruments(), **settings)
 
 
 def opened(*symbols: str, **settings) -> FinnhubFeed:

@@ -20,7 +20,6 @@ from engine.sim.providers.polygon import PolygonServer
 from engine.sim.providers.protocol import ProviderServer, Request, Send
 from engine.sim.providers.protocol import Refused as Handshake
 from tests.feeds.battery import SECOND, START, pump
-from tests.feeds.stand_in import stand_in
 
 SYMBOLS = ["AAPL", "MSFT", "BRK.B"]
 
@@ -92,13 +91,11 @@ def polygon(server: PolygonServer, **settings) -> Wire:
 
 
 def alpaca(server: AlpacaServer, codec: str = "json", feed: str = "iex") -> Wire:
-    name = "alpaca" + "-msgpack" * (codec == "msgpack")
-    decoder = stand_in(name)
-    return Wire(AlpacaFeed("K", "S", Instruments(), codec=codec, feed=feed, url="ws://host", decoder=decoder), server)
+    return Wire(AlpacaFeed("K", "S", Instruments(), codec=codec, feed=feed, url="ws://host"), server)
 
 
 def finnhub(server: FinnhubServer) -> Wire:
-    return Wire(FinnhubFeed("K", Instruments(), url="ws://host", decoder=stand_in("finnhub")), server)
+    return Wire(FinnhubFeed("K", Instruments(), url="ws://host"), server)
 
 
 WIRES: dict[str, Callable[[], Wire]] = {
@@ -161,6 +158,14 @@ def test_a_slot_that_is_taken_is_waited_for(name):
     assert wire.refused == []
 
 
+def test_finnhub_drops_both():
+    wire = finnhub(FinnhubServer())
+    wire.connect()
+    wire.server.intrude(START + SECOND)
+    wire.talk(START + SECOND)
+    assert [one.retry for one in wire.refused] == ["slow"]
+
+
 def test_polygon_evicts_the_older():
     wire = polygon(PolygonServer())
     wire.connect()
@@ -172,12 +177,7 @@ def test_polygon_evicts_the_older():
 def test_alpaca_keeps_the_older():
     wire = alpaca(AlpacaServer())
     wire.connect()
-    wire.server.intrude(START)
-    wire.talk()
-    assert wire.open
-    newcomer = Wire(
-        AlpacaFeed("K", "S", Instruments(), codec="json", url="ws://h", decoder=stand_in("alpaca")), wire.server
-    )
+    newcomer = Wire(AlpacaFeed("K", "S", Instruments(), codec="json", url="ws://h"), wire.server)
     newcomer.number = 2
     newcomer.connect()
     assert [(one.retry, one.close) for one in newcomer.refused] == [("slow", True)]

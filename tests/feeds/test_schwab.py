@@ -6,15 +6,11 @@ import json
 
 import pytest
 
-from engine._native.wire import FORMATS
 from engine.core.instruments import Instruments
 from engine.errors import ConfigError, SessionLost, Throttled, VenueError
 from engine.feeds.protocol import NEVER, Connected, Heartbeat, Ready, Refused, Subscribed, Unexpected
 from engine.feeds.schwab import CODES, SERVICES, SchwabFeed
 from tests.feeds.battery import START, Battery, Rig, pump
-from tests.feeds.stand_in import stand_in
-
-native = pytest.mark.skipif("schwab" not in FORMATS, reason="the native decoder is not here yet")
 
 HEARTBEAT = b'{"notify":[{"heartbeat":"1668715930582"}]}'
 BOOK = (
@@ -29,7 +25,7 @@ def response(code: object, message: str = "SUBS command succeeded") -> bytes:
 
 
 def line() -> SchwabFeed:
-    return SchwabFeed(Instruments(), decoder=stand_in("schwab"))
+    return SchwabFeed(Instruments())
 
 
 class TestBattery(Battery):
@@ -87,7 +83,6 @@ def test_codes(code):
     assert str(refused.error) == f"schwab: LEVELONE_EQUITIES SUBS: because (code {code})"
 
 
-@native
 def test_books_are_events():
     made = line()
     made.subscribe(["AAPL"])
@@ -96,8 +91,6 @@ def test_books_are_events():
 
 def test_every_sample(data):
     """Charts are of no service here; requests are not sent to us."""
-    if "schwab" not in FORMATS:
-        return  # the native decoder is not here yet
     for row in data("../protocols/samples/schwab.jsonl").read_text().splitlines():
         raw = json.loads(row)["raw"]
         value = json.loads(raw)
