@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from engine._native.decode import Decoder
-from engine.core.events import EVENT, NO_INSTRUMENT
+from engine.core.events import EVENT, NO_INSTRUMENT, Flag, Kind
 from engine.core.instruments import Instruments
-from engine.core.venues import venue_id
+from engine.core.venues import provider_id, venue_id
 from engine.errors import ProtocolError
 from engine.feeds.protocol import (
     NEVER,
@@ -45,6 +45,10 @@ _SECOND: Final = 1_000_000_000
 _HEADER: Final = 40  # bytes of an IEX-TP segment before its messages
 _LENGTH: Final = struct.Struct("<H")
 _LENGTH_AT: Final = 12
+_OFFSET: Final = struct.Struct("<Q")
+_OFFSET_AT: Final = 16
+_SENT: Final = struct.Struct("<q")
+_SENT_AT: Final = 32
 _VERSION: Final = 1
 _GROWTH: Final = 1_024
 _DROP: Final = 0xFFFFFFFE  # in place of an instrument: not wanted
@@ -65,7 +69,7 @@ class DatagramDecoder:
         self._numbers = np.full(_GROWTH, _DROP, np.uint32)  # the exchange's number -> instrument
         self._datagrams = self._wrong = self._unknown = 0
         self._sessions: dict[bytes, bytes] = {}  # protocol and channel -> session
-        self.restarts = 0  # a new session: nothing of the one before is known any more
+        self.late_joins = 0  # new sessions whose start was missed
         self._problem: str | None = None
 
     def map(self, symbol: str, instrument: int) -> None:
@@ -101,9 +105,9 @@ class DatagramDecoder:
         if size != _HEADER + payload:
             return self._refuse(f"iex: datagram of {size} bytes; its header says {_HEADER + payload}")
         line, session = bytes(view[2:8]), bytes(view[8:12])
-        if self._sessions.setdefault(line, session) != session:
-            self._sessions[line] = session
-            self.restarts += 1
+        anew = self._sessions.setdefault(line, session) != session
+        self._sessions[line] = session
+        self.late_joins += anew and bool(_OFFSET.unpack_from(view, _OFFSET_AT)[0])
         before = self.native.counts["malformed"]
         try:
             events = self.native.receive_bytes(view, ts_recv)
@@ -111,7 +115,7 @@ class DatagramDecoder:
             return self._refuse(str(error))
         if (malformed := self.native.counts["malformed"] - before) > 0:
             self._problem = f"iex: {malformed} malformed in a datagram of {size} bytes"
-        return self._mapped(events)
+        return self._mapped(_cleared(view, events, ts_recv) if anew else events)
 
     def _mapped(self, events: NDArray[np.void]) -> NDArray[np.void]:
         self._grow()
@@ -154,6 +158,17 @@ class DatagramDecoder:
         return {**self.native.counts, **ours}
 
 
+def _cleared(view: memoryview, events: NDArray[np.void], ts_recv: int) -> NDArray[np.void]:
+    """The events behind a CLEAR of everything: a new session has begun, and its books are empty."""
+    found = np.zeros(len(events) + 1, EVENT)
+    found[1:] = events
+    clear = found[0]
+    clear["ts_event"], clear["ts_recv"] = _SENT.unpack_from(view, _SENT_AT)[0], ts_recv
+    clear["instrument"], clear["venue"], clear["provider"] = NO_INSTRUMENT, venue_id("IEXG"), provider_id("iex")
+    clear["kind"], clear["flags"] = Kind.CLEAR, Flag.LAST
+    return found
+
+
 class IexFeed(Conversation):
     """One feed of the exchange (``engine.feeds.protocol.FeedProtocol``); ``receive_other`` after every datagram.
 
@@ -186,7 +201,7 @@ class IexFeed(Conversation):
             house=lambda wire: from_wire("iex", wire),
         )
         self._open = False
-        self._seen = {"gaps": 0, "missing": 0, "heartbeats": 0, "restarts": 0}
+        self._seen = {"gaps": 0, "missing": 0, "heartbeats": 0, "restarts": 0, "late_joins": 0}
 
     def opened(self, now: int) -> None:
         """The socket is bound: data comes as it comes."""
@@ -224,10 +239,10 @@ class IexFeed(Conversation):
 
     def receive_other(self, messages: Sequence[bytes], now: int) -> None:
         """What the last datagram told beside events: gaps, heartbeats, side messages."""
-        counts = {**self.decoder.native.counts, "restarts": self.decoder.restarts}
-        gaps, missing, beats, restarts = (counts[name] - seen for name, seen in self._seen.items())
+        counts = {**self.decoder.native.counts, "late_joins": self.decoder.late_joins}
+        gaps, missing, beats, restarts, late = (counts[name] - seen for name, seen in self._seen.items())
         self._seen = {name: counts[name] for name in self._seen}
-        if gaps := gaps + restarts:
+        if (gaps := gaps - restarts + late) > 0:  # a numbering that begins anew is no loss: the books are cleared
             self.counts["gaps"] += gaps
             self.tell(Gap(missing))
         if beats:

@@ -117,11 +117,20 @@ def test_heartbeats_are_signs_of_life():
     assert made.counts["heartbeats"] == 1
 
 
-def test_a_new_session_is_a_gap():
+def test_a_new_session_clears_the_venue():
     made = opened("AAPL")
     pump(made, segment(level("AAPL", 1, 1), sequence=1))
     pumped = pump(made, segment(level("AAPL", 1, 1), sequence=1, offset=0, session=10))
-    assert len(pumped.events) == 1
+    assert pumped.events["kind"].tolist() == [Kind.CLEAR, Kind.LEVEL]
+    assert pumped.events["instrument"].tolist() == [NO_INSTRUMENT, 0]
+    assert pumped.notices == []
+
+
+def test_a_new_session_whose_start_was_missed_is_a_gap():
+    made = opened("AAPL")
+    pump(made, segment(level("AAPL", 1, 1), sequence=1))
+    pumped = pump(made, segment(level("AAPL", 1, 1), sequence=9, offset=400, session=10))
+    assert pumped.events["kind"].tolist() == [Kind.CLEAR, Kind.LEVEL]
     assert pumped.notices == [Gap(0)]
 
 
@@ -133,7 +142,7 @@ def test_a_session_that_starts_again_clears_the_venue():
     pumped = pump(made, bytes(later))
     assert pumped.events["kind"].tolist() == [Kind.CLEAR, Kind.LEVEL]
     assert pumped.events["instrument"].tolist() == [NO_INSTRUMENT, 0]
-    assert pumped.notices == [Gap(0)]
+    assert pumped.notices == []  # what is told to be empty is known
 
 
 def test_side_messages_of_wanted_symbols():
