@@ -40,9 +40,8 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    print(
-        f"{arguments.runs} runs, {frames} frames, {checks} comparisons, {time.monotonic() - start:.0f} s; wrong: {wrong}"
-    )
+    seconds = time.monotonic() - start
+    print(f"{arguments.runs} runs, {frames} frames, {checks} comparisons, {seconds:.0f} s; wrong: {wrong}")
     return 1 if wrong else 0
 
 
