@@ -13,7 +13,12 @@ from engine.errors import EngineError
 
 __all__ = ["main"]
 
-_COMMANDS: Final = {"demo": "engine.cli.demo", "doctor": "engine.cli.doctor", "replay": "engine.cli.replay"}
+_COMMANDS: Final = {
+    "demo": "engine.cli.demo",
+    "doctor": "engine.cli.doctor",
+    "replay": "engine.cli.replay",
+    "sim": "engine.cli.sim",
+}
 
 
 class _Failure(click.ClickException):

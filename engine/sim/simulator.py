@@ -20,12 +20,14 @@ from engine.errors import ConfigError
 from engine.sim.delivery import Delivery
 from engine.sim.draws import Draws
 from engine.sim.faults import MOMENTS, Fault, impossible, parse_faults
+from engine.sim.history import MINUTE, SECOND, History
 from engine.sim.market import NEVER, Top
 from engine.sim.providers.alpaca import FEEDS, AlpacaServer
 from engine.sim.providers.finnhub import FinnhubServer
 from engine.sim.providers.iex import IexServer
 from engine.sim.providers.polygon import PolygonServer
 from engine.sim.providers.protocol import Refused, Request
+from engine.sim.rest import Reply, answer
 from engine.sim.truth_log import Closed, Frame, TruthLog
 from engine.sim.world import TICK
 
@@ -120,6 +122,8 @@ class Simulator:
             name: _Line(name, make_server(name, market, **(options or {}).get(name, {})), Draws(seed, _STREAM + index))
             for index, name in enumerate(lines)
         }
+        self.history = History(market.symbols)
+        self._second = market.start // SECOND * SECOND + SECOND  # when the next bars end
         self._connections = 0  # accepted so far
         self._line_of: dict[int, _Line] = {}  # open connections
         self._edges = sorted(_edges(self.faults, market.start), key=lambda edge: edge[0], reverse=True)
@@ -191,9 +195,13 @@ class Simulator:
                     line.server.timer(time)
                     line.collect(time)
             for batch in self.market.advance(time):
+                self.history.add(batch)
                 for line in self._lines.values():
                     line.server.publish([(tick, self._told(tick, line)) for tick in batch.ticks], batch.close)
                     line.collect(batch.close, line.content)
+            if time >= self._second:
+                self._bars(self._second)
+                self._second = time // SECOND * SECOND + SECOND
 
     def take_output(self, now: int) -> list[Frame | Closed]:
         """What reaches clients until ``now``, in the order of its times; the truth log has it from here on."""
@@ -206,11 +214,27 @@ class Simulator:
                 self._line_of.pop(item.connection, None)
         return output
 
+    def rest(self, line: str, path: str, headers: Mapping[str, str], now: int) -> Reply:
+        """What the line's provider answers to a plain GET; ``headers`` have lower-case names."""
+        self.advance(now)
+        return answer(provider_of(line), path, headers, self.history, self._lines[line].server.conditions, now)
+
+    def _bars(self, end: int) -> None:
+        """The bars of the second, and of the minute, that ended."""
+        for span in (SECOND, MINUTE) if end % MINUTE == 0 else (SECOND,):
+            find = self.history.second if span == SECOND else self.history.minute
+            found = [(symbol, find(symbol, end - span), self.history.day(symbol)) for symbol in self.history.symbols]
+            bars = [(symbol, bar, day) for symbol, bar, day in found if bar is not None and day is not None]
+            for line in self._lines.values():
+                line.server.publish_bars(span, bars, end)
+                line.collect(end)
+
     # ---- faults
 
     def _next_cause(self) -> int:
         timers = [line.server.next_timer for line in self._lines.values()]
-        return min(self.market.next_time, self._edges[-1][0] if self._edges else NEVER, *timers)
+        second = self._second if self.market.next_time != NEVER else NEVER
+        return min(self.market.next_time, second, self._edges[-1][0] if self._edges else NEVER, *timers)
 
     def _edge(self, time: int, begins: bool, fault: Fault) -> None:
         line = self._lines[fault.line]

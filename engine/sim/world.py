@@ -227,6 +227,7 @@ class World:
         self._interval = duration_ns(interval, "interval")
         if self._interval == 0:
             raise ValueError("interval is 0; expected a positive duration")
+        self.rate = rate
         self._mean_ns = NANOS // rate
         self._flows: list[_Flow] = []
         self._reset()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.units import NANOS
 from engine.core.venues import VENUES
 from engine.errors import ConfigError
+from engine.sim.history import MINUTE
 from engine.sim.market import NEVER, Top
 from engine.sim.providers.protocol import (
     AUTH_TIMEOUT_NS,
@@ -32,9 +33,10 @@ from engine.sim.providers.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from engine.sim.history import Window
     from engine.sim.market import Print, Tick
 
-__all__ = ["ERRORS", "EXCHANGES", "AlpacaServer"]
+__all__ = ["ERRORS", "EXCHANGES", "AlpacaServer", "bar_fields", "quote_json", "trade_json"]
 
 #: venue -> exchange letter of GET /v2/stocks/meta/exchanges
 EXCHANGES: Final = {
@@ -84,7 +86,7 @@ class _Message:
     channel: str
     symbol: str
     fields: dict[str, Any]  # prices and sizes as counts of 1e-9, under keys in _NUMBERS; "t" as ns
-    change: Change
+    change: Change | None = None
 
 
 class AlpacaServer:
@@ -164,13 +166,28 @@ class AlpacaServer:
         self._sessions.pop(connection, None)
 
     def publish(self, ticks: Sequence[tuple[Tick, Tick]], now: int) -> None:
+        self._publish(lambda feed: self._messages(feed, ticks))
+
+    def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
+        """Minute bars and, each minute, the running bars of the day; those of the test feed are not made."""
+        if span != MINUTE:
+            return
+        messages = [
+            _Message(channel, symbol, {"T": kind, "S": symbol, **_bar(window)})
+            for symbol, minute, day in bars
+            for channel, kind, window in (("bars", "b", minute), ("dailyBars", "d", day))
+            if window.open
+        ]
+        self._publish(lambda feed: messages if feed != "test" else [])
+
+    def _publish(self, make: Callable[[str], list[_Message]]) -> None:
         by_feed: dict[str, list[_Message]] = {}
         encoded: dict[tuple[int, bool], Any] = {}  # of messages that several connections get
         for connection, session in self._sessions.items():
             if session.feed == "delayed_sip" or not any(session.symbols.values()):
                 continue  # what is 15 minutes old is not made here
             if session.feed not in by_feed:
-                by_feed[session.feed] = self._messages(session.feed, ticks)
+                by_feed[session.feed] = make(session.feed)
             symbols = session.symbols
             wanted = [
                 message
@@ -180,7 +197,9 @@ class AlpacaServer:
             for start in range(0, len(wanted), MAX_FRAME_MESSAGES):
                 part = wanted[start : start + MAX_FRAME_MESSAGES]
                 data = _packed(part, encoded) if session.binary else _joined(part, encoded)
-                self._outbox.send(connection, data, tuple(each.change for each in part), market=True)
+                self._outbox.send(
+                    connection, data, tuple(each.change for each in part if each.change is not None), market=True
+                )
 
     def intrude(self, now: int) -> None:
         """A half-dead connection of the client holds the slot: ours are dropped, newcomers are refused."""
@@ -342,7 +361,41 @@ def _trade(symbol: str, ts: int, trade: Print) -> dict[str, Any]:
     }
 
 
-_PRICES: Final = frozenset({"bp", "ap", "p"})
+def bar_fields(bar: Window) -> dict[str, Any]:
+    """A bar of the REST answers."""
+    return _plain(_bar(bar))
+
+
+def _bar(bar: Window) -> dict[str, Any]:
+    prices = {"o": bar.open, "h": bar.high, "l": bar.low, "c": bar.close}
+    return {**prices, "v": bar.volume // NANOS, "n": bar.count, "vw": bar.vwap, "t": bar.start // MINUTE * MINUTE}
+
+
+def quote_json(symbol: str, ts: int, top: Top) -> dict[str, Any]:
+    """A quote of the REST answers."""
+    return _plain(_quote(symbol, ts, top))
+
+
+def trade_json(symbol: str, ts: int, trade: Print) -> dict[str, Any]:
+    """A trade of the REST answers."""
+    return _plain(_trade(symbol, ts, trade))
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    out = {
+        name: value / NANOS if _is_price(name, value) else value
+        for name, value in fields.items()
+        if name not in {"T", "S"}
+    }
+    return {**out, "t": _rfc3339(fields["t"])}
+
+
+_PRICES: Final = frozenset({"bp", "ap", "p", "o", "h", "l", "vw"})
+
+
+def _is_price(name: str, value: object) -> bool:
+    """Of bars ``c`` is the close, of quotes and trades the conditions."""
+    return name in _PRICES or (name == "c" and isinstance(value, int))
 
 
 def _joined(messages: Sequence[_Message], encoded: dict[tuple[int, bool], Any]) -> str:
@@ -366,7 +419,7 @@ def _once(message: _Message, encoded: dict[tuple[int, bool], Any], encode: Calla
 def _text(fields: dict[str, Any]) -> str:
     parts = []
     for name, value in fields.items():
-        if name in _PRICES:
+        if _is_price(name, value):
             text = decimal_text(value)
         elif name == "t":
             text = f'"{_rfc3339(value)}"'
@@ -379,7 +432,7 @@ def _text(fields: dict[str, Any]) -> str:
 def _for_msgpack(fields: dict[str, Any]) -> dict[str, Any]:
     timestamp = _msgpack().Timestamp
     return {
-        name: value / NANOS if name in _PRICES else timestamp(*divmod(value, NANOS)) if name == "t" else value
+        name: value / NANOS if _is_price(name, value) else timestamp(*divmod(value, NANOS)) if name == "t" else value
         for name, value in fields.items()
     }
 

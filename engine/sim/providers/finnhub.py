@@ -14,6 +14,7 @@ from engine.sim.providers.protocol import Change, Conditions, Outbox, Output, Re
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.sim.history import Window
     from engine.sim.market import Print, Tick
 
 __all__ = ["FinnhubServer"]
@@ -97,6 +98,9 @@ class FinnhubServer:
                 session.sent = now
                 text = f'{{"data":[{",".join(each[1] for each in wanted)}],"type":"trade"}}'
                 self._outbox.send(connection, text, tuple(each[2] for each in wanted), market=True)
+
+    def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
+        """None are sent."""
 
     def intrude(self, now: int) -> None:
         """The other's connection and ours are dropped, both."""

@@ -23,7 +23,8 @@ from engine.sim.providers.protocol import Change, Conditions, Outbox, Output, Re
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-from engine.sim.market import Market, Print, Tick
+    from engine.sim.history import Window
+    from engine.sim.market import Market, Print, Tick
 
 __all__ = ["HEADER", "IexServer"]
 
@@ -93,6 +94,9 @@ class IexServer:
     def publish(self, ticks: Sequence[tuple[Tick, Tick]], now: int) -> None:
         if self._begins == NEVER and self._listeners:
             self._segments([message for pair in ticks for message in self._messages(*pair)], now)
+
+    def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
+        """None are sent."""
 
     def intrude(self, now: int) -> None:
         """There is no login, so nobody holds anything."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from engine.core.units import NANOS
 from engine.core.venues import VENUES
+from engine.sim.history import MINUTE
 from engine.sim.market import NEVER, Slot
 from engine.sim.providers.protocol import (
     AUTH_TIMEOUT_NS,
@@ -27,6 +28,7 @@ from engine.sim.providers.protocol import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.sim.history import Window
     from engine.sim.market import Print, Tick
 
 __all__ = ["EXCHANGES", "PolygonServer", "tape_of"]
@@ -56,6 +58,10 @@ class _Session:
     key: str = field(default="", repr=False)
     authenticated: bool = False
     topics: set[str] = field(default_factory=set)  # "T.AAPL", "Q.*"
+
+
+#: topics it goes to, text, what it tells
+_Message = tuple[tuple[str, str], str, Change | None]
 
 
 class PolygonServer:
@@ -124,8 +130,7 @@ class PolygonServer:
         self._sessions.pop(connection, None)
 
     def publish(self, ticks: Sequence[tuple[Tick, Tick]], now: int) -> None:
-        # each message once: (topics it goes to, text, change)
-        messages: list[tuple[tuple[str, str], str, Change]] = []
+        messages: list[_Message] = []
         for true, told in ticks:
             symbol = true.symbol
             for trade in told.prints:
@@ -134,12 +139,26 @@ class PolygonServer:
             if true.nbbo is not None:
                 change = Change(symbol, true.sequence, top=true.nbbo)
                 messages.append(((f"Q.{symbol}", "Q.*"), _quote(told), change))
+        self._deliver(messages)
+
+    def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
+        topic = "AM" if span == MINUTE else "A"
+        self._deliver(
+            [
+                ((f"{topic}.{symbol}", f"{topic}.*"), _bar(topic, symbol, span, window, day), None)
+                for symbol, window, day in bars
+                if window.open
+            ]
+        )
+
+    def _deliver(self, messages: Sequence[_Message]) -> None:
         for connection, session in self._sessions.items():
             wanted = [each for each in messages if not session.topics.isdisjoint(each[0])] if session.topics else []
             for start in range(0, len(wanted), MAX_FRAME_MESSAGES):
                 part = wanted[start : start + MAX_FRAME_MESSAGES]
                 text = f"[{','.join(each[1] for each in part)}]"
-                self._outbox.send(connection, text, tuple(each[2] for each in part), market=True)
+                changes = tuple(each[2] for each in part if each[2] is not None)
+                self._outbox.send(connection, text, changes, market=True)
 
     def intrude(self, now: int) -> None:
         """The other client is the newcomer: where the older is evicted, that is ours."""
@@ -254,4 +273,15 @@ def _trade(tick: Tick, trade: Print) -> str:
         f'{{"ev":"T","sym":"{tick.symbol}","x":{EXCHANGES.get(trade.venue, 0)},"i":"{trade.trade_id}",'
         f'"z":{tape_of(tick.symbol)},"p":{decimal_text(trade.price)},"s":{shares},"c":{conditions},'
         f'"t":{tick.ts // 1_000_000},"q":{2 * trade.trade_id}}}'
+    )
+
+
+def _bar(topic: str, symbol: str, span: int, window: Window, day: Window) -> str:
+    start = window.start // 1_000_000
+    prices = {"op": day.open, "vw": window.vwap, "o": window.open, "c": window.close, "h": window.high, "l": window.low}
+    texts = ",".join(f'"{name}":{decimal_text(value)}' for name, value in prices.items())
+    volume, total = window.volume // NANOS, day.volume // NANOS
+    return (
+        f'{{"ev":"{topic}","sym":"{symbol}","v":{volume},"dv":"{volume}.0","av":{total},"dav":"{total}.0",{texts},'
+        f'"a":{decimal_text(day.vwap)},"z":{volume // window.count},"s":{start},"e":{start + span // 1_000_000}}}'
     )

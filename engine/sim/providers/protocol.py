@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from engine.core.events import Side
+    from engine.sim.history import Window
     from engine.sim.market import Tick, Top
 
 __all__ = [
@@ -111,6 +112,9 @@ class ProviderServer(Protocol):
 
     def publish(self, ticks: Sequence[tuple[Tick, Tick]], now: int) -> None:
         """What the market did, as (what is true, what this line is to tell): equal unless a fault changes it."""
+
+    def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
+        """A second or minute (``span`` in ns) is over; of symbols with trades in it: (symbol, that span, the day)."""
 
     def intrude(self, now: int) -> None:
         """Another client with everybody's key connects."""

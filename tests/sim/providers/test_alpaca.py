@@ -12,6 +12,7 @@ import pytest
 from engine.core.units import NANOS, to_nanos
 from engine.core.venues import VENUES
 from engine.errors import ConfigError
+from engine.sim.market import Market
 from engine.sim.providers.alpaca import ERRORS, EXCHANGES, AlpacaServer
 from tests.sim.providers.conversation import Conversation
 
@@ -219,3 +220,19 @@ def test_msgpack_huge_frames_are_msgpack():
     assert len(msgpack.unpackb(huge)) > 300
     talk.send(one, b"\xc1")
     assert msgpack.unpackb(talk.frames(one)[-1].data) == [error(400)]
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+def test_minute_and_daily_bars(codec):
+    talk = Conversation("alpaca-sip", market=Market(seed=7, duration="65s", rate=50))
+    one = talk.connect(content_type=f"application/{codec}", apca_api_key_id="k")
+    message = {"action": "subscribe", "bars": ["AAPL"], "dailyBars": ["*"]}
+    talk.send(one, msgpack.packb(message) if codec == "msgpack" else message)
+    talk.take()
+    talk.run(61)
+    (frame,) = talk.frames(one)
+    bars = msgpack.unpackb(frame.data) if codec == "msgpack" else json.loads(frame.data)
+    assert [(bar["T"], bar["S"]) for bar in bars] == [("b", "AAPL"), ("d", "AAPL"), ("d", "MSFT"), ("d", "SPY")]
+    assert stamp(bars[0]["t"]) == talk.market.start
+    assert bars[0]["l"] <= bars[0]["c"] <= bars[0]["h"]
+    assert list(bars[0]) == ["T", "S", "o", "h", "l", "c", "v", "n", "vw", "t"]

@@ -8,6 +8,7 @@ import pytest
 
 from engine.core.units import NANOS, to_nanos
 from engine.core.venues import VENUES
+from engine.sim.market import Market
 from engine.sim.providers.polygon import EXCHANGES, tape_of
 from engine.sim.truth_log import Closed
 from tests.sim.providers.conversation import Conversation
@@ -164,3 +165,22 @@ def test_huge_frames_and_slow_readers():
     assert max(len(frame.data) for frame in talk.frames(one)) >= 99_000
     talk.run(1)
     assert talk.take()[-1][2:4] == (None, "slow reader")
+
+
+def test_bars_of_seconds_and_minutes():
+    talk = Conversation("polygon", market=Market(seed=7, duration="65s", rate=50))
+    one = talk.connect()
+    talk.send(one, {"action": "auth", "params": "k"})
+    talk.send(one, {"action": "subscribe", "params": "A.AAPL,AM.*"})
+    talk.take()
+    talk.run(62)
+    bars = talk.take_messages(one)
+    seconds = [bar for bar in bars if bar["ev"] == "A"]
+    assert {bar["sym"] for bar in seconds} == {"AAPL"}
+    assert all(bar["e"] - bar["s"] == 1_000 and bar["l"] <= bar["o"] <= bar["h"] for bar in seconds)
+    minutes = [bar for bar in bars if bar["ev"] == "AM"]
+    assert {bar["sym"] for bar in minutes} == {"AAPL", "MSFT", "SPY"}
+    minute = next(bar for bar in minutes if bar["sym"] == "AAPL")
+    assert minute["e"] - minute["s"] == 60_000
+    assert minute["v"] == minute["av"] >= sum(bar["v"] for bar in seconds if bar["s"] < minute["e"])
+    assert set(minute) == {"ev", "sym", "v", "dv", "av", "dav", "op", "vw", "o", "c", "h", "l", "a", "z", "s", "e"}

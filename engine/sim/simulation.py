@@ -1,0 +1,149 @@
+"""Providers on loopback for users to test their own programs with: real sockets, the real wire, seeded markets, faults.
+
+::
+
+    async with engine.Simulation(engine.World(["AAPL"], seed=7), providers=["polygon", "alpaca-sip"],
+                                 faults=["mute polygon at=2s for=1s"]) as sim:
+        async with engine.MarketData(sim.providers) as market:
+            ...
+            sim.truth.book("AAPL").depth(10)
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from engine.core.config import Provider
+from engine.core.events import Side
+from engine.core.units import NANOS, Duration
+from engine.sim.market import SYMBOLS, Market
+from engine.sim.server import SocketServer
+from engine.sim.simulator import PROVIDERS, Simulator, provider_of
+from engine.sim.truth import TruthBook
+from engine.sim.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from engine.sim.faults import Fault
+    from engine.sim.market import Top
+    from engine.sim.truth_log import TruthLog
+
+__all__ = ["RATE", "Simulation", "SimulationTruth"]
+
+RATE: Final = 100  #: acts a second and symbol where no world says otherwise
+_KEY: Final = "simulated"
+
+
+class SimulationTruth:
+    """How things really are, outside the wire.
+
+    Attributes:
+        market: the market itself: `Market.nbbo`, `Market.top`, `Market.book` of a venue.
+        log: what stood behind every frame that was sent, by line and connection.
+    """
+
+    def __init__(self, market: Market, log: TruthLog) -> None:
+        self.market = market
+        self.log = log
+
+    def book(self, symbol: str) -> TruthBook:
+        """The book of all venues as it is now: its ``depth``, ``bbo`` and ``disagreements``; one order stands for each
+        venue at a price. Raises KeyError if the symbol is unknown.
+        """
+        book = TruthBook()
+        for place, venue in enumerate(self.market.venues):
+            levels = self.market.book(symbol, venue).levels
+            for side in (Side.BID, Side.ASK):
+                for price, quantity in levels[side].items():
+                    book.add(len(book.orders) * 100 + place, side, price, quantity)
+        return book
+
+    def nbbo(self, symbol: str) -> Top:
+        """The best bid and ask over all venues as they are now."""
+        return self.market.nbbo(symbol)
+
+
+class Simulation:
+    """Servers of some providers on one market; an async context manager. It opens nothing before it is entered.
+
+    Args:
+        world: whose symbols, seed, rate and length the market takes (it begins when the simulation does); None: AAPL,
+            MSFT and SPY for a day, at 100 acts a second each. Or a function that makes the market of a given
+            start.
+        providers: names of lines: "polygon", "alpaca", "alpaca-sip", "finnhub", "iex", "iex-tops"; "polygon-2" and such
+            are further ones.
+        faults: text of the grammar in `engine.sim.faults`, or several; ``at`` counts from the entering.
+        seed: of the market, where no world brings its own, and of what faults draw.
+        ports: line -> port; free ones by default.
+        options: arguments of the simulated providers by line, such as {"alpaca": {"symbol_limit": 30}}.
+        clock: ns since epoch.
+
+    Raises:
+        ConfigError: a name or a fault that cannot be, on creation; a port that cannot be had, on entering.
+
+    Attributes:
+        providers: `engine.Provider` of each line, with URL and credentials; after entering.
+        truth: how things really are.
+        faults: the faults as they will happen.
+    """
+
+    def __init__(
+        self,
+        world: World | Callable[[int], Market] | None = None,
+        providers: Sequence[str] = PROVIDERS,
+        faults: str | Iterable[str | Fault] = (),
+        *,
+        seed: int = 0,
+        ports: Mapping[str, int] | None = None,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._world = world
+        self._lines = tuple(providers)
+        self._seed = seed
+        self._ports = dict(ports or {})
+        self._options = dict(options or {})
+        self._clock = clock
+        self.faults = Simulator(self._market(0), providers, faults, options=options, log=False).faults
+        self.providers: tuple[Provider, ...] = ()
+
+    def _market(self, start: int) -> Market:
+        world = self._world
+        if world is None:
+            return Market(SYMBOLS, self._seed, start=start, rate=RATE)
+        if not isinstance(world, World):
+            return world(start)
+        length: Duration = f"{world.end - world.start}ns"
+        return Market(world.symbols, world.seed, start=start, duration=length, rate=world.rate)
+
+    async def __aenter__(self) -> Self:
+        market = self._market(self._clock())
+        self._simulator = Simulator(market, self._lines, self.faults, seed=self._seed, options=self._options)
+        self.truth = SimulationTruth(market, self._simulator.truth)
+        self._server = SocketServer(self._simulator, self._ports, clock=self._clock)
+        await self._server.open()
+        self.urls = dict(self._server.urls)  #: line -> URL
+        self.rest_urls = dict(self._server.rest_urls)  #: line -> URL of the REST answers, where there are any
+        self.providers = tuple(_provider(line, self.urls[line], self._options.get(line, {})) for line in self._lines)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._server.close()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the entering, the clock of the faults."""
+        return (self._clock() - self._simulator.market.start) / NANOS
+
+
+def _provider(line: str, url: str, options: Mapping[str, Any]) -> Provider:
+    name, feed = provider_of(line), line.partition("-")[2]
+    key = None if name == "iex" else str(options.get("key") or _KEY)
+    secret = str(options.get("secret") or _KEY) if name == "alpaca" else None
+    tops = "tops" if name == "iex" and feed == "tops" else None  # of Alpaca's feeds the URL's path tells
+    return Provider(name, url=url, key=key, secret=secret, feed=tops, line=line)
