@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from engine.feeds.bars import Bar, Bars
     from engine.market import BookView, Change, Feed, MarketData
     from engine.replay import Tape, replay
+    from engine.sim.simulation import Simulation
+    from engine.sim.world import World
 
 __all__ = [
     "EVENT",
@@ -56,10 +58,12 @@ __all__ = [
     "Provider",
     "SessionLost",
     "Side",
+    "Simulation",
     "StorageError",
     "Tape",
     "Throttled",
     "VenueError",
+    "World",
     "replay",
 ]
 __version__ = "0.1.0"
@@ -89,10 +93,12 @@ _HOME: Final = {
     "replay": "engine.replay",
     "SessionLost": "engine.errors",
     "Side": "engine.core.events",
+    "Simulation": "engine.sim.simulation",
     "StorageError": "engine.errors",
     "Tape": "engine.replay",
     "Throttled": "engine.errors",
     "VenueError": "engine.errors",
+    "World": "engine.sim.world",
 }
 
 
