@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from types import TracebackType
 from typing import Any, Self
@@ -77,7 +78,8 @@ class Loopback:
     async def tell(self, *objects: dict[str, Any]) -> None:
         """One frame to every client."""
         for socket in list(self._clients):
-            await self._tell(socket, *objects)
+            with contextlib.suppress(ConnectionClosed):
+                await self._tell(socket, *objects)
 
     async def quote(self, symbol: str, bid: float, ask: float) -> None:
         self.sent += 1

@@ -20,7 +20,6 @@ from engine.errors import ConfigError, StorageError, VenueError
 from engine.feeds.rerun import Rerun
 from engine.market import Change, MarketData
 from engine.storage.session import TAPE, open_raw
-from engine.storage.tape import TapeWriter
 from tests.loopback import TS, Loopback, until
 
 Test = Callable[[Loopback, MarketData], Coroutine[Any, Any, None]]
@@ -319,10 +318,7 @@ def test_a_recording_runs_again_to_the_same_tape(tmp_path: Path) -> None:
         await until(lambda: market.health()["polygon"]["reconnects"] == 1)
 
     live(test, record=tmp_path / "day")
-    rerun = Rerun(open_raw(tmp_path / "day"))
-    with TapeWriter(tmp_path / "again.arrow", rerun.instruments) as tape:
-        for batch in rerun:
-            tape.write(batch.events, batch.side)
+    Rerun(open_raw(tmp_path / "day")).record(str(tmp_path / "again.arrow"))
     assert (tmp_path / "again.arrow").read_bytes() == (tmp_path / "day" / TAPE).read_bytes()
     recorded = engine.replay(tmp_path / "day" / TAPE)
     assert recorded.instruments["OURS"].tick == engine.Instruments([{"symbol": "X", "tick": "0.5"}])["X"].tick

@@ -16,8 +16,10 @@ __all__ = ["main"]
 _COMMANDS: Final = {
     "demo": "engine.cli.demo",
     "doctor": "engine.cli.doctor",
+    "record": "engine.cli.record",
     "replay": "engine.cli.replay",
     "sim": "engine.cli.sim",
+    "stream": "engine.cli.stream",
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,9 +13,11 @@ from engine._native.book import Books
 from engine.cli.output import bar, figures, show, write_json
 from engine.core.clock import elapsed_ns
 from engine.core.units import NANOS
+from engine.feeds.rerun import Rerun
 from engine.replay import Tape, book_form, replay
 from engine.storage.files import same_file
 from engine.storage.lobster import RowReport, replay_rows
+from engine.storage.session import TAPE, first_difference, open_raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,6 +165,47 @@ def recorded_tape(file: str, tape: str | None, lenient: bool, as_json: bool) -> 
     _replay(source, tape, as_json)
 
 
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--tape", type=click.Path(), metavar="OUT", help="Keep the tape that comes out.")
+@click.argument("folder", type=click.Path(), metavar="DIR")
+def raw(folder: str, tape: str | None, as_json: bool) -> None:
+    """Run a session that engine record wrote again: the same lines, driven by what came in.
+
+    The tape that comes out is compared with the recorded one: exit code 1 unless they are equal, byte for byte. A
+    recording that was cut off is compared as far as it goes.
+
+    \b
+    Example: engine replay raw today --json
+    """
+    _check_outputs({"the recorded tape": os.path.join(folder, TAPE)}, {"--tape": tape})
+    with tempfile.TemporaryDirectory() as scratch:
+        rerun = Rerun(open_raw(folder))
+        started = elapsed_ns()
+        rerun.record(made := tape or os.path.join(scratch, TAPE))
+        seconds = (elapsed_ns() - started) / NANOS
+        recorded = os.path.join(folder, TAPE)
+        equal = _same_tape(made, recorded, torn=rerun.log.torn) if os.path.isfile(recorded) else None
+        document = {
+            "folder": folder,
+            "lines": list(rerun.machine.names),
+            "inputs": rerun.inputs,
+            "events": sum(replay(made).kinds.values()),
+            "symbols": len(rerun.instruments),
+            "seconds": seconds,
+            "torn": rerun.log.torn,
+            "dropped": rerun.log.dropped,
+            "tape_equal": equal,
+        }
+    if as_json:
+        write_json(document)
+    else:
+        show(figures("Session", document))
+    if equal is False:
+        click.echo(f"engine: {recorded} differs from what the session composes again", err=True)
+        raise SystemExit(1)
+
+
 def _replay(source: Tape, tape: str | None, as_json: bool) -> None:
     run = _Run(source, tape)
     with bar(source.path) as progress:
@@ -170,6 +215,12 @@ def _replay(source: Tape, tape: str | None, as_json: bool) -> None:
         write_json(run.document())
     else:
         show(*run.tables())
+
+
+def _same_tape(made: str, recorded: str, *, torn: bool) -> bool:
+    """Whether two tapes are equal; of a session that was cut off, as far as both go."""
+    at = first_difference(made, recorded)
+    return at is None or (torn and at >= min(os.path.getsize(made), os.path.getsize(recorded)))
 
 
 class _Run:

@@ -10,6 +10,7 @@ from engine.core.venues import venue_id
 from engine.errors import ConfigError, StorageError
 from engine.feeds.machine import OWN, Machine, feeds_of, side_rows
 from engine.storage.raw import Input, InputKind, RawFile
+from engine.storage.tape import TapeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -123,6 +124,13 @@ class Rerun:
                 lines.stop(now)
             case InputKind.DEFINE:
                 self._define(record.facts)
+
+    def record(self, out: str) -> None:
+        """Writes the batches as a tape, torn if the log is: equal to that of the session, byte for byte."""
+        with TapeWriter(out, self.instruments) as tape:
+            for batch in self:
+                tape.write(batch.events, batch.side)
+            tape.close(complete=not self.log.torn)
 
     def _define(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:

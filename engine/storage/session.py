@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from engine.core.instruments import Instrument, Instruments
 
-__all__ = ["RAW", "TAPE", "SessionWriter", "open_raw"]
+__all__ = ["RAW", "TAPE", "SessionWriter", "first_difference", "open_raw"]
 
 RAW: Final = "raw.log"
 TAPE: Final = "tape.arrow"
+_PIECE: Final = 1 << 20
 
 
 class SessionWriter:
@@ -106,3 +107,26 @@ def open_raw(folder: str | os.PathLike[str]) -> RawFile:
     """
     path = os.fspath(folder)
     return RawFile(os.path.join(path, RAW) if os.path.isdir(path) else path)
+
+
+def first_difference(path: str, other: str) -> int | None:
+    """The first byte in which two files differ, None if they are equal; the shorter one differs at its end.
+
+    Raises:
+        StorageError: one cannot be read.
+    """
+    at = 0
+    try:
+        with open(path, "rb") as one, open(other, "rb") as two:
+            while True:
+                left, right = one.read(_PIECE), two.read(_PIECE)
+                if left != right:
+                    return at + next(
+                        (place for place, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]),
+                        min(len(left), len(right)),
+                    )
+                if not left:
+                    return None
+                at += len(left)
+    except OSError as error:
+        raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error

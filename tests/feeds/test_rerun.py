@@ -16,7 +16,6 @@ from engine.errors import ConfigError, StorageError
 from engine.feeds.machine import session_facts, side_rows
 from engine.feeds.rerun import Rerun
 from engine.storage.session import RAW, TAPE, SessionWriter, open_raw
-from engine.storage.tape import TapeWriter
 from tests.feeds.virtual import MS, PROVIDERS, Pump
 
 FAULTS = (
@@ -69,9 +68,7 @@ def push(pump: Pump, session: SessionWriter, line: int, step: int) -> None:
 
 def write_again(folder: Path, out: Path) -> Rerun:
     rerun = Rerun(open_raw(folder))
-    with TapeWriter(out, rerun.instruments) as tape:
-        for batch in rerun:
-            tape.write(batch.events, batch.side)
+    rerun.record(str(out))
     return rerun
 
 
@@ -98,11 +95,7 @@ def test_a_log_cut_off_gives_the_start_of_the_tape(tmp_path: Path) -> None:
     raw, tape = tmp_path / RAW, (tmp_path / TAPE).read_bytes()
     data = raw.read_bytes()
     raw.write_bytes(data[: len(data) // 2])
-    rerun = Rerun(open_raw(raw))
-    writer = TapeWriter(tmp_path / "again.arrow", rerun.instruments)
-    for batch in rerun:
-        writer.write(batch.events, batch.side)
-    writer.close(complete=False)
+    rerun = write_again(raw, tmp_path / "again.arrow")
     again = (tmp_path / "again.arrow").read_bytes()
     assert len(again) > 5_000
     assert tape.startswith(again)

@@ -9,8 +9,9 @@ import engine
 from engine.core.events import EVENT, Kind
 from engine.core.instruments import Instruments
 from engine.errors import StorageError
+from engine.storage import session as session_module
 from engine.storage.raw import InputKind
-from engine.storage.session import RAW, TAPE, SessionWriter, open_raw
+from engine.storage.session import RAW, TAPE, SessionWriter, first_difference, open_raw
 
 
 def events(instrument: int) -> np.ndarray:
@@ -62,3 +63,21 @@ def test_an_unfinished_session_has_no_end_marks(tmp_path: Path) -> None:
     list(log)
     assert log.torn
     assert engine.replay(tmp_path / TAPE).torn
+
+
+def test_files_are_compared_to_their_first_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "_PIECE", 4)
+    one, two = tmp_path / "one", tmp_path / "two"
+    for left, right, expected in (
+        (b"", b"", None),
+        (b"abcdefgh", b"abcdefgh", None),
+        (b"abcdefgh", b"abcdeXgh", 5),
+        (b"abcdef", b"abcdefgh", 6),
+        (b"abcd", b"abcdefgh", 4),
+        (b"x", b"", 0),
+    ):
+        one.write_bytes(left)
+        two.write_bytes(right)
+        assert first_difference(str(one), str(two)) == first_difference(str(two), str(one)) == expected
+    with pytest.raises(StorageError, match="absent: cannot be read"):
+        first_difference(str(one), str(tmp_path / "absent"))
