@@ -331,6 +331,12 @@ cdef class Decoder:
         side.clear()
         return records
 
+    def _tally(self):
+        """(malformed, gaps, missing, heartbeats, restarts, side messages not taken): for a live line, each datagram."""
+        self._check_made()
+        cdef const Counts* counts = &self.native.counts()
+        return counts.malformed, counts.gaps, counts.missing, counts.heartbeats, counts.restarts, self.native.side().size()
+
     @property
     def counts(self):
         """What was seen so far: messages by protocol and type ("itch.A", "iex.Q", "lobster.4"), only types that

@@ -43,12 +43,8 @@ __all__ = ["FEEDS", "DatagramDecoder", "IexFeed"]
 
 _SECOND: Final = 1_000_000_000
 _HEADER: Final = 40  # bytes of an IEX-TP segment before its messages
-_LENGTH: Final = struct.Struct("<H")
-_LENGTH_AT: Final = 12
-_OFFSET: Final = struct.Struct("<Q")
-_OFFSET_AT: Final = 16
-_SENT: Final = struct.Struct("<q")
-_SENT_AT: Final = 32
+# version; protocol and channel; session; length of what follows; offset in the session's stream; time sent
+_FRONT: Final = struct.Struct("<Bx6s4sHxxQ8xq")
 _VERSION: Final = 1
 _GROWTH: Final = 1_024
 _DROP: Final = 0xFFFFFFFE  # in place of an instrument: not wanted
@@ -66,8 +62,10 @@ class DatagramDecoder:
     def __init__(self) -> None:
         self._spelled = Instruments()  # the exchange's own symbols and numbers
         self.native = Decoder("iex", self._spelled, lenient=True)
-        self._numbers = np.full(_GROWTH, _DROP, np.uint32)  # the exchange's number -> instrument
-        self._datagrams = self._wrong = self._unknown = 0
+        # the exchange's number -> instrument; the last one stands for all beyond, which is NO_INSTRUMENT alone
+        self._numbers = np.full(_GROWTH, _DROP, np.uint32)
+        self._numbers[-1] = NO_INSTRUMENT
+        self._datagrams = self._wrong = self._unknown = self._malformed = 0
         self._sessions: dict[bytes, bytes] = {}  # protocol and channel -> session
         self.late_joins = 0  # new sessions whose start was missed
         self._problem: str | None = None
@@ -97,45 +95,47 @@ class DatagramDecoder:
         """The events of one datagram; none and a problem if it is no segment."""
         self._datagrams += 1
         self._problem = None
-        view = memoryview(data)
-        size = view.nbytes
-        if size < _HEADER or view[0] != _VERSION:
+        size = len(data)
+        if size < _HEADER:
             return self._refuse(f"iex: datagram of {size} bytes is no IEX-TP 1 segment")
-        (payload,) = _LENGTH.unpack_from(view, _LENGTH_AT)
+        version, line, session, payload, offset, sent = _FRONT.unpack_from(data)
+        if version != _VERSION:
+            return self._refuse(f"iex: datagram of {size} bytes is no IEX-TP 1 segment")
         if size != _HEADER + payload:
             return self._refuse(f"iex: datagram of {size} bytes; its header says {_HEADER + payload}")
-        line, session = bytes(view[2:8]), bytes(view[8:12])
-        anew = self._sessions.setdefault(line, session) != session
+        known = self._sessions.get(line, session)
+        anew = known != session
         self._sessions[line] = session
-        self.late_joins += anew and bool(_OFFSET.unpack_from(view, _OFFSET_AT)[0])
-        before = self.native.counts["malformed"]
+        self.late_joins += anew and offset > 0
         try:
-            events = self.native.receive_bytes(view, ts_recv)
+            events = self.native.receive_bytes(data, ts_recv)
         except ProtocolError as error:  # a lenient decoder counts instead
             return self._refuse(str(error))
-        if (malformed := self.native.counts["malformed"] - before) > 0:
-            self._problem = f"iex: {malformed} malformed in a datagram of {size} bytes"
-        return self._mapped(_cleared(view, events, ts_recv) if anew else events)
+        malformed = self.native._tally()[0]
+        if malformed != self._malformed:
+            self._problem = f"iex: {malformed - self._malformed} malformed in a datagram of {size} bytes"
+            self._malformed = malformed
+        if anew:
+            events = _cleared(sent, events, ts_recv)
+        return self._mapped(events) if len(events) else events
 
     def _mapped(self, events: NDArray[np.void]) -> NDArray[np.void]:
         self._grow()
-        numbers = events["instrument"]
-        whole = numbers == NO_INSTRUMENT
-        mapped = self._numbers[np.where(whole, 0, numbers)]
-        mapped[whole] = NO_INSTRUMENT
+        mapped = self._numbers.take(events["instrument"], mode="clip")
         events["instrument"] = mapped
-        kept = mapped != _DROP
-        if kept.all():
+        if _DROP not in mapped.tolist():
             return events
+        kept = mapped != _DROP
         self._unknown += int(len(kept) - kept.sum())
         wanted: NDArray[np.void] = events[kept]
         return wanted
 
     def _grow(self) -> None:
         """Numbers the exchange's symbols got since are of no instrument."""
-        if (missing := len(self._spelled) - len(self._numbers)) > 0:
+        if (missing := len(self._spelled) + 1 - len(self._numbers)) > 0:
             more = np.full(missing + _GROWTH, _DROP, np.uint32)
-            self._numbers = np.concatenate([self._numbers, more])
+            more[-1] = NO_INSTRUMENT
+            self._numbers = np.concatenate([self._numbers[:-1], more])
 
     def _refuse(self, problem: str) -> NDArray[np.void]:
         self._wrong += 1
@@ -158,12 +158,12 @@ class DatagramDecoder:
         return {**self.native.counts, **ours}
 
 
-def _cleared(view: memoryview, events: NDArray[np.void], ts_recv: int) -> NDArray[np.void]:
+def _cleared(sent: int, events: NDArray[np.void], ts_recv: int) -> NDArray[np.void]:
     """The events behind a CLEAR of everything: a new session has begun, and its books are empty."""
     found = np.zeros(len(events) + 1, EVENT)
     found[1:] = events
     clear = found[0]
-    clear["ts_event"], clear["ts_recv"] = _SENT.unpack_from(view, _SENT_AT)[0], ts_recv
+    clear["ts_event"], clear["ts_recv"] = sent, ts_recv
     clear["instrument"], clear["venue"], clear["provider"] = NO_INSTRUMENT, venue_id("IEXG"), provider_id("iex")
     clear["kind"], clear["flags"] = Kind.CLEAR, Flag.LAST
     return found
@@ -201,7 +201,7 @@ class IexFeed(Conversation):
             house=lambda wire: from_wire("iex", wire),
         )
         self._open = False
-        self._seen = {"gaps": 0, "missing": 0, "heartbeats": 0, "restarts": 0, "late_joins": 0}
+        self._seen: tuple[int, ...] = (0, 0, 0, 0, 0)  # gaps, missing, heartbeats, restarts, late joins
 
     def opened(self, now: int) -> None:
         """The socket is bound: data comes as it comes."""
@@ -239,15 +239,20 @@ class IexFeed(Conversation):
 
     def receive_other(self, messages: Sequence[bytes], now: int) -> None:
         """What the last datagram told beside events: gaps, heartbeats, side messages."""
-        counts = {**self.decoder.native.counts, "late_joins": self.decoder.late_joins}
-        gaps, missing, beats, restarts, late = (counts[name] - seen for name, seen in self._seen.items())
-        self._seen = {name: counts[name] for name in self._seen}
+        _, *counts, waiting = self.decoder.native._tally()
+        seen = (*counts, self.decoder.late_joins)
+        if seen == self._seen and not waiting:
+            return
+        gaps, missing, beats, restarts, late = map(int.__sub__, seen, self._seen)
+        self._seen = seen
         if (gaps := gaps - restarts + late) > 0:  # a numbering that begins anew is no loss: the books are cleared
             self.counts["gaps"] += gaps
             self.tell(Gap(missing))
         if beats:
             self.counts["heartbeats"] += beats
             self.tell(Heartbeat())
+        if not waiting:
+            return
         side = self.decoder.take_side()
         if side:
             self.tell(Side(tuple(replace(one, symbol=one.symbol and self.symbol_of(one.symbol)) for one in side)))
