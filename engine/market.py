@@ -326,7 +326,7 @@ class MarketData:
         """Back-pressure and losses.
 
         Of the runner: ``frames``, ``drains``, ``conflated`` (frames that shared a drain), ``batch_max``,
-        ``callback_ns_max``, ``timer_late_ns_max`` (the loop's lag), ``callback_errors``; ``trades_dropped``,
+        ``callback_ns_max``, ``timer_late_ns_max`` (the loop's lag), ``errors``; ``trades_dropped``,
         ``events_dropped`` (nobody took them in time), ``callbacks_stopped``.
         """
         runner = {} if self._runner is None else self._runner.report()

@@ -132,6 +132,11 @@ class Aggregator:
         if found.source >= 0 and reset:
             self.composer.reset(found.source, now)
 
+    def silent(self, line: int, now: int, reason: str) -> None:
+        """Not even heartbeats come, and there is no connection to drop."""
+        self._lines[line].health.silent(now, reason)
+        self._tell(self._lines[line], now)
+
     def gap(self, line: int, now: int) -> None:
         """Messages were lost: what the line knew contributes nothing until it is rebuilt."""
         found = self._lines[line]

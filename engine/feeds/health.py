@@ -181,6 +181,13 @@ class LineHealth:
         else:
             self._enter("down", reason, now)
 
+    def silent(self, now: int, reason: str) -> None:
+        """Not even heartbeats come on a line that has no connection to lose."""
+        if self.state == "live":
+            self._bad_at, self._bad_updates = now, self._seen.delivered
+            self._charge("mute", now)
+            self._enter("mute", reason, now)
+
     def charge(self, now: int) -> None:
         """A fault of the line that is no state: a malformed frame, a gap."""
         self._charge("mute", now)

@@ -353,8 +353,8 @@ class Lines:
             self._due_judge = now + self.policy.judge_every
             self.aggregator.judge(now)
             for line, connection in enumerate(self._connections):
-                if connection.phase == "ready" and not connection.datagrams:
-                    self._check(line, connection, now)
+                if connection.phase == "ready":
+                    (self._listen if connection.datagrams else self._check)(line, connection, now)
 
     # ---- outputs
 
@@ -561,6 +561,12 @@ class Lines:
                 self._ping(line, connection, now, policy.mute_pong_within)
         elif facts.ping_every and not connection.ping_at and now - connection.pinged >= facts.ping_every:
             self._ping(line, connection, now, policy.pong_within)
+
+    def _listen(self, line: int, connection: _Connection, now: int) -> None:
+        """Datagrams: nothing can be asked, and a socket that is bound stays so."""
+        silent_after, idle = connection.feed.facts.silent_after, now - connection.last_recv
+        if silent_after and idle >= silent_after:
+            self.aggregator.silent(line, now, f"not a datagram for {silent_after // _MS} ms")
 
     def _ping(self, line: int, connection: _Connection, now: int, within: int) -> None:
         connection.pinged = connection.ping_at = now

@@ -181,7 +181,7 @@ class Runner:
 
         ``frames``, ``drains``, ``conflated`` (frames whose effect shared a drain with another's), ``batch_max`` (most
         frames in one drain), ``callback_ns_max`` (longest ``on_drain``), ``timer_late_ns_max`` (how late the loop came
-        to a timer: the lag of the loop), ``callback_errors``.
+        to a timer: the lag of the loop), ``errors`` (of callbacks, and of our own code on frames and timers).
         """
         return {
             "frames": self.frames,
@@ -190,7 +190,7 @@ class Runner:
             "batch_max": self.batch_max,
             "callback_ns_max": self.callback_ns_max,
             "timer_late_ns_max": self.timer_late_ns_max,
-            "callback_errors": self.errors,
+            "errors": self.errors,
         }
 
     # ---- inputs
@@ -233,13 +233,25 @@ class Runner:
             if record is not None:
                 data = bytes(data)
                 record("frame", line, now, data)
-            receive(line, data, now)
+            try:
+                receive(line, data, now)
+            except Exception:
+                self._broken(line)
             self.batch += 1
             if not self._drain_due:
                 self._drain_due = True
                 self._loop.call_soon(drain)  # type: ignore[union-attr]
 
         return frame
+
+    def _broken(self, line: int) -> None:
+        """Our own code failed on a frame: told, and the line starts anew, as after a malformed one."""
+        self.errors += 1
+        _LOG.exception("%s: a frame could not be handled", self.lines.names[line])
+        link = self._links.pop(line, None)
+        if link is not None:
+            link.close(1011, "")
+        self._input("closed", line, (None, "a frame could not be handled"))
 
     # ---- outputs
 
@@ -339,7 +351,13 @@ class Runner:
         now = self._clock()
         if now >= due:
             self.timer_late_ns_max = max(self.timer_late_ns_max, now - due)
-            self._input("timer", -1)
+            try:
+                self._input("timer", -1)
+            except Exception:
+                self.errors += 1
+                _LOG.exception("a timer could not be handled")
+                self.lines.stirred = True
+                self.schedule_drain()
         else:
             self._obey()
 

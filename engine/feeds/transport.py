@@ -35,6 +35,8 @@ _CLOSE_WAIT: Final = 1.0  #: seconds for the other side's close frame before the
 #: The libraries log whole requests, and with them keys, where debugging is on: they log nowhere.
 _SILENT: Final = logging.Logger("silent", logging.CRITICAL + 1)
 
+_SECRET_LENGTH: Final = 4  # shorter ones are no secrets, and hiding them would garble words
+
 Kind = Literal["picows", "websockets"]
 
 
@@ -109,12 +111,17 @@ def proxy_for(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("https" if parts.scheme == "wss" else "http")
 
 
-def _told(error: BaseException) -> str:
-    """An error as text for people: its class and words, on one line, without addresses that hold secrets."""
+def _told(error: BaseException, url: str = "", headers: Mapping[str, str] | None = None) -> str:
+    """An error as text for people: its class and words, on one line, without what may be secret in URL and headers."""
     if isinstance(error, TimeoutError):
         return "timed out"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__}: {' '.join(str(text).split())}"[:200]
+    text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    parts = urlsplit(url)
+    values = [value for found in parse_qs(parts.query).values() for value in found]
+    for secret in (url, parts.query, parts.password, *values, *(headers or {}).values()):
+        if secret and len(secret) >= _SECRET_LENGTH:
+            text = text.replace(secret, "***")
+    return f"{type(error).__name__}: {' '.join(text.split())}"[:200]
 
 
 class _WebSocket:
@@ -137,6 +144,9 @@ class _WebSocket:
 
     async def _run(self) -> None:
         raise NotImplementedError
+
+    def _words(self, error: BaseException) -> str:
+        return _told(error, self._url, self._headers)
 
     def _tell_closed(self, code: int | None, reason: str) -> None:
         if not self._over:
@@ -183,7 +193,7 @@ class _Picows(_WebSocket):
         except Exception as error:
             status = getattr(getattr(error, "response", None), "status", None)
             code = int(status) if status is not None else None
-            self._tell_closed(code, f"handshake refused with {code}" if code else _told(error))
+            self._tell_closed(code, f"handshake refused with {code}" if code else self._words(error))
             return
         with contextlib.suppress(Exception):
             await self._transport.wait_disconnected()
@@ -324,7 +334,7 @@ class _Websockets(_WebSocket):
             self._tell_closed(code, f"handshake refused with {code}")
             return
         except Exception as error:
-            self._tell_closed(None, _told(error))
+            self._tell_closed(None, self._words(error))
             return
         await self._serve(connection)
 

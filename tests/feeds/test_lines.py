@@ -314,6 +314,24 @@ def test_datagrams_have_no_pings_and_no_connection_to_drop():
     assert pump.of(Close) == []
 
 
+def test_datagrams_that_do_not_come_make_the_line_mute_and_the_socket_stays():
+    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1", attached=False)
+    lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
+    pump = Pump(lines, [ScriptedProvider()])
+    lines.start(pump.now)
+    pump.run(4 * S)
+    assert state(lines, pump, "iex")["state"] == "live"
+    pump.run(60 * S)
+    assert state(lines, pump, "iex")["state"] == "mute"
+    assert state(lines, pump, "iex")["reason"] == "not a datagram for 5000 ms"
+    assert state(lines, pump, "iex")["score"] >= 0.5
+    assert pump.of(Close) == []
+    assert len(pump.of(Open)) == 1
+    pump.frame(0, b"u")
+    pump.run(S)
+    assert state(lines, pump, "iex")["state"] == "live"
+
+
 def test_a_gap_between_datagrams_is_told_before_their_events_are_applied():
     feed = ScriptedFeed("iex", LineFacts("depth", 8), "udp://127.0.0.1:1", attached=False)
     lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))

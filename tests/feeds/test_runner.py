@@ -223,11 +223,53 @@ def test_an_error_in_a_callback_is_logged_counted_and_stops_nothing(caplog):
             async with runner:
                 await until(lambda: updates(runner) == 2)
                 await asyncio.sleep(0.01)
-            assert runner.report()["callback_errors"] >= 1
+            assert runner.report()["errors"] >= 1
 
     with caplog.at_level(logging.ERROR, "engine.feeds"):
         run(live())
     assert "a callback for market data failed" in caplog.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_of_our_own_is_logged_and_the_line_starts_anew(kind, caplog):
+    async def live():
+        provider = Provider()
+        async with server(provider) as url:
+            runner = made(url, kind=kind)
+            runner.subscribe(["A"])
+            async with runner:
+                await until(lambda: runner.lines.health(0)["line0"]["state"] == "live")
+                receive, runner.lines.aggregator.composer.apply = runner.lines.aggregator.composer.apply, None
+                await provider.connections[0].send("u")
+                await until(lambda: len(provider.connections) == 2)
+                runner.lines.aggregator.composer.apply = receive
+                await until(lambda: runner.lines.health(0)["line0"]["state"] == "live")
+            assert runner.report()["errors"] >= 1
+
+    with caplog.at_level(logging.ERROR, "engine.feeds"):
+        run(live())
+    assert "line0: a frame could not be handled" in caplog.text
+
+
+def test_an_error_in_a_timer_is_logged_and_timers_go_on(caplog):
+    async def live():
+        runner = made("udp://127.0.0.1:0", attached=False)
+        judge, calls = runner.lines.aggregator.judge, []
+
+        def broken(now):
+            calls.append(now)
+            if len(calls) == 1:
+                raise ValueError("ours")
+            return judge(now)
+
+        runner.lines.aggregator.judge = broken
+        async with runner:
+            await until(lambda: len(calls) == 3)
+        assert runner.report()["errors"] == 1
+
+    with caplog.at_level(logging.ERROR, "engine.feeds"):
+        run(live())
+    assert "a timer could not be handled" in caplog.text
 
 
 def test_nothing_secret_is_logged(caplog):

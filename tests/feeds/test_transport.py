@@ -307,6 +307,21 @@ def test_a_proxy_of_the_environment_is_asked(run, kind, monkeypatch):
     run(talk())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_told_of_an_error_holds_no_secret(run, kind):
+    async def talk():
+        seen = Remembers()
+        link = connect("ws://127.0.0.1:1/x\nTOKEN?token=secretkey", {"Key": "secret\nvalue"}, seen, kind=kind)
+        assert "secret" not in (await seen.until_closed())[2]
+        await link.wait_closed()
+
+    run(talk())
+    text = transport._told(
+        ValueError("bad: wss://h/?token=abcdef&x=1, header hidden!"), "wss://h/?token=abcdef&x=1", {"k": "hidden!"}
+    )
+    assert text == "ValueError: bad: ***, header ***"
+
+
 def test_no_proxy_is_heard(monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
