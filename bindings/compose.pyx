@@ -12,6 +12,8 @@ from libcpp cimport bool as cbool
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
+from engine._native.book import Books as _Books
+from engine._native.wire import FrameDecoder as _FrameDecoder
 from engine.core.events import EVENT as _EVENT, Quote as _Quote
 
 cdef extern from "target.hpp" namespace "tf":
@@ -164,6 +166,8 @@ cdef class Composer:
     def __init__(self, instruments, books, *, record=False):
         if self.native != NULL:
             raise RuntimeError("a composer is made once")
+        if not isinstance(books, _Books):
+            raise TypeError(f"books are {type(books).__name__}; expected engine.Books")
         if books.by != "price":
             raise ValueError(f"books are by {books.by!r}; expected by 'price'")
         self.instruments = instruments
@@ -212,7 +216,7 @@ cdef class Composer:
         if source < 0:
             raise ValueError(f"a composer has at most {MOST_SOURCES} sources")
         self.decoders.append(decoder)
-        self.frames.push_back(<Frames*><size_t>getattr(decoder, "_address", 0))
+        self.frames.push_back(<Frames*><size_t>(decoder._address if isinstance(decoder, _FrameDecoder) else 0))
         return source
 
     def subscribe(self, Py_ssize_t source, uint32_t instrument):

@@ -293,6 +293,8 @@ def test_wrong_arguments_are_told():
         desk.composer.trust(0, True, 0)
     with pytest.raises(ValueError, match="has no decoder"):
         desk.composer.receive(desk.source(1, "nbbo"), b"", 0)
+    with pytest.raises(TypeError, match="books are dict"):
+        Composer(desk.instruments, {})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="by 'order'"):
         Composer(desk.instruments, Books(desk.instruments, by="order"))
     for _ in range(63):
