@@ -133,7 +133,7 @@ class IexServer:
         for symbol in self._market.symbols:
             name = _name(symbol)
             messages.append((struct.pack("<cBq8sIqB", b"D", 0, now, name, 100, 1_000_000, 1), ()))
-            messages.append((struct.pack("<ccq8s4s", b"H", b"T", now, name, b""), ()))
+            messages.append((struct.pack("<ccq8s4s", b"H", b"T", now, name, b"    "), ()))
         for symbol in self._market.symbols:
             book, sequence = self._market.book(symbol, _IEXG), self._market.sequence
             if not self._deep:
