@@ -6,14 +6,13 @@ from collections import defaultdict
 
 from iex_parser import DEEP_1_0, Parser
 
-SIDES = {"price_level_buy_update": "BID", "price_level_sell_update": "ASK"}
 told = {"messages": 0, "trades": 0, "directory": set(), "states": set()}
 books = defaultdict(dict)
 with Parser(sys.argv[1], DEEP_1_0) as reader:
     for message in reader:
         told["messages"] += 1
         kind, symbol = message["type"], message.get("symbol", b"")
-        symbol = symbol.decode() if isinstance(symbol, bytes) else symbol
+        symbol = symbol.decode()
         if kind == "trade_report":
             told["trades"] += 1
         elif kind == "security_directive":

@@ -1,6 +1,7 @@
 """Massive's official client: ``massive_client.py HOST:PORT REST_URL``, or "refused" to expect a refusal."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -31,10 +32,8 @@ async def stream():
             running.cancel()
 
     running = asyncio.ensure_future(client.connect(take))
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await running
-    except asyncio.CancelledError:
-        pass
 
 
 try:
