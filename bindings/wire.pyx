@@ -48,11 +48,14 @@ cdef extern from "wire/frames.hpp" namespace "tf::wire":
         uint64_t general
         uint64_t inexact
         uint64_t invalid
+    cdef struct Received:
+        size_t events
+        cbool rest
     cdef cppclass CFrames "tf::wire::Frames":
         CFrames(const FrameOptions&) except +
         cbool map(const char*, size_t, uint32_t) nogil
         size_t receive(const uint8_t*, size_t, int64_t) nogil
-        size_t receive_into(const uint8_t*, size_t, int64_t, Event*, size_t) nogil
+        Received receive_into(const uint8_t*, size_t, int64_t, Event*, size_t) nogil
         const Event* events() nogil
         const vector[Slice]& other() nogil
         const Problem* problem() nogil
@@ -252,21 +255,21 @@ cdef class FrameDecoder:
         return 0
 
     cdef object _receive(self, const uint8_t* data, Py_ssize_t size, int64_t ts_recv, object out):
-        cdef size_t count
+        cdef Received received
         cdef Py_ssize_t room
         if out is None:
-            count = self.native.receive(data, size, ts_recv)
+            received.events = self.native.receive(data, size, ts_recv)
             if self.native.other().size() != 0 or self.native.problem() != NULL:
                 self._keep(data)
-            return array_copy(_EVENT, self.native.events(), count, RECORD)
+            return array_copy(_EVENT, self.native.events(), received.events, RECORD)
         _check_out(out)
         room = cnp.PyArray_DIM(<cnp.ndarray>out, 0)
-        count = self.native.receive_into(data, size, ts_recv, <Event*>cnp.PyArray_DATA(<cnp.ndarray>out), room)
-        if self.native.other().size() != 0 or self.native.problem() != NULL:
+        received = self.native.receive_into(data, size, ts_recv, <Event*>cnp.PyArray_DATA(<cnp.ndarray>out), room)
+        if received.rest:
             self._keep(data)
-        if <Py_ssize_t>count > room:
-            raise ValueError(f"out has room for {room} events; this frame has {count}")
-        return count
+        if <Py_ssize_t>received.events > room:
+            raise ValueError(f"out has room for {room} events; this frame has {received.events}")
+        return <Py_ssize_t>received.events
 
     cdef int _keep(self, const uint8_t* data) except -1:
         """Copies what is not for EVENT out of a frame that is about to go."""

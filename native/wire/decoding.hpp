@@ -16,6 +16,7 @@ struct FormatState {
 
 struct Decoding {
     FrameOptions options;
+    void (*decode)(Decoding& decoding) = nullptr;  // of the format
     SymbolMap symbols;
     FrameCounts counts{};
     std::unique_ptr<FormatState> state;

@@ -35,12 +35,13 @@ inline uint64_t differs(const uint8_t* at, const char (&text)[N]) {
     return (little64(at) ^ bytes_of(text)) & first_bytes(N - 1);
 }
 
-// Which of the 64 bytes at `at` are `wanted`, of those before `end`.
-inline uint64_t equal_bytes(const uint8_t* at, const uint8_t* end, uint8_t wanted) {
+// Which of the 64 bytes at `at` are `wanted`, of those before `end`; in `second_found`, which are `second`.
+inline uint64_t equal_bytes(const uint8_t* at, const uint8_t* end, char wanted, char second, uint64_t& second_found) {
 #if defined(__AVX512BW__)
-    const uint64_t there = end - at >= 64 ? ~uint64_t{0} : (uint64_t{1} << (end - at)) - 1;
-    return _mm512_mask_cmpeq_epi8_mask(there, _mm512_maskz_loadu_epi8(there, at),
-                                       _mm512_set1_epi8(static_cast<char>(wanted)));
+    const uint64_t there = __builtin_expect(end - at >= 64, 1) ? ~uint64_t{0} : (uint64_t{1} << (end - at)) - 1;
+    const __m512i bytes = _mm512_maskz_loadu_epi8(there, at);
+    second_found = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(second));
+    return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(wanted));
 #else
     uint8_t tail[64] = {};
     if (end - at < 64) {
@@ -48,25 +49,40 @@ inline uint64_t equal_bytes(const uint8_t* at, const uint8_t* end, uint8_t wante
         at = tail;
     }
     uint64_t found = 0;
+    second_found = 0;
 #if defined(__AVX2__)
-    const __m256i all = _mm256_set1_epi8(static_cast<char>(wanted));
-    for (int i = 0; i < 2; ++i) {
-        const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32 * i));
-        const uint32_t bits = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, all)));
-        found |= static_cast<uint64_t>(bits) << 32 * i;
+    for (int i = 0; i < 64; i += 32) {
+        const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + i));
+        const auto equal = [&](char byte) {
+            const __m256i same = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte));
+            return static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(same))) << i;
+        };
+        found |= equal(wanted);
+        second_found |= equal(second);
     }
 #elif defined(__SSE4_1__)
-    const __m128i all = _mm_set1_epi8(static_cast<char>(wanted));
-    for (int i = 0; i < 4; ++i) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
-        const uint32_t bits = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, all)));
-        found |= static_cast<uint64_t>(bits) << 16 * i;
+    for (int i = 0; i < 64; i += 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + i));
+        const auto equal = [&](char byte) {
+            const __m128i same = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte));
+            return static_cast<uint64_t>(static_cast<uint32_t>(_mm_movemask_epi8(same))) << i;
+        };
+        found |= equal(wanted);
+        second_found |= equal(second);
     }
 #else
-    for (int i = 0; i < 64; ++i) found |= static_cast<uint64_t>(at[i] == wanted) << i;
+    for (int i = 0; i < 64; ++i) {
+        found |= static_cast<uint64_t>(at[i] == static_cast<uint8_t>(wanted)) << i;
+        second_found |= static_cast<uint64_t>(at[i] == static_cast<uint8_t>(second)) << i;
+    }
 #endif
     return found;
 #endif
+}
+
+inline uint64_t equal_bytes(const uint8_t* at, const uint8_t* end, char wanted) {
+    uint64_t ignored = 0;
+    return equal_bytes(at, end, wanted, wanted, ignored);
 }
 
 // Takes the lowest bit: its place, 64 if there is none.
@@ -137,8 +153,52 @@ inline bool convert(const uint8_t* end, size_t size, Decimal& out) {
 }
 #endif
 
-// The instrument of the `size` bytes at `text` (8 can be loaded), which are a string without quotes in it: NO_INSTRUMENT
-// if they are not mapped. False if they are not for kernels: long, empty, or not plain ASCII.
+// Walks through text whose keys come in a known order. Whoever gets `false` gives up.
+struct Walk {
+    const uint8_t* at;
+    const uint8_t* end;
+
+    // Passes over `text`, if that is what comes.
+    template <size_t N>
+    bool passes(const char (&text)[N]) {
+        if (end - at < 8 || differs(at, text) != 0) return false;
+        at += N - 1;
+        return true;
+    }
+
+    bool passes(char byte) {
+        if (at == end || *at != static_cast<uint8_t>(byte)) return false;
+        ++at;
+        return true;
+    }
+
+    // Needs 16 bytes of the frame before `at`.
+    bool number(Decimal& out) {
+        const uint8_t* const begin = at;
+#if defined(__SSE4_1__)
+        if (end - at >= 16) {
+            // '.', '/' and digits: '/' is no number's, convert says so
+            const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+            const __m128i above = _mm_sub_epi8(text, _mm_set1_epi8('.'));
+            const __m128i inside = _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8('9' - '.')), above);
+            at += __builtin_ctz(~static_cast<uint32_t>(_mm_movemask_epi8(inside)));
+            return convert(at, static_cast<size_t>(at - begin), out);
+        }
+#endif
+        while (at != end && static_cast<uint8_t>(*at - '.') <= '9' - '.') ++at;
+        return convert(at, static_cast<size_t>(at - begin), out);
+    }
+
+    bool whole(uint64_t& out) {
+        Decimal decimal{};
+        const bool good = number(decimal) && decimal.fraction == 0;
+        out = decimal.value;
+        return good;
+    }
+};
+
+// The instrument of the `size` bytes at `text` (8 can be loaded), which stand in a string: NO_INSTRUMENT if they are not
+// mapped. False if they are not for kernels: long, empty, or not plain printable ASCII.
 inline bool find_symbol(const wire::SymbolMap& symbols, const uint8_t* text, size_t size, uint32_t& instrument) {
     if (size - 1 >= 8) return false;
     const uint64_t word = little64(text) & first_bytes(size);
@@ -152,7 +212,7 @@ inline bool find_symbol(const wire::SymbolMap& symbols, const uint8_t* text, siz
     }
     instrument = NO_INSTRUMENT;
     for (size_t i = 0; i < size; ++i) {
-        if (text[i] <= ' ' || text[i] > '~' || text[i] == '\\') return false;
+        if (text[i] <= ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\') return false;
     }
     return true;
 }

@@ -18,6 +18,7 @@ constexpr uint32_t VENUE_SHIFT = 32;
 Frames::Frames(const FrameOptions& options) : decoding_(new Decoding) {
     decoding_->options = options;
     const FormatEntry& entry = format_entry(options.format);
+    decoding_->decode = entry.decode;
     if (entry.state != nullptr) decoding_->state = entry.state();
     decoding_->memory.resize(FIRST_EVENTS);
     decoding_->first = decoding_->out = decoding_->memory.data();
@@ -31,10 +32,10 @@ bool Frames::map(const char* symbol, size_t size, uint32_t instrument) {
 
 size_t Frames::receive(const uint8_t* data, size_t size, int64_t ts_recv) {
     Decoding& decoding = *decoding_;
-    return receive_into(data, size, ts_recv, decoding.memory.data(), decoding.memory.size());
+    return receive_into(data, size, ts_recv, decoding.memory.data(), decoding.memory.size()).events;
 }
 
-size_t Frames::receive_into(const uint8_t* data, size_t size, int64_t ts_recv, Event* out, size_t room) {
+Received Frames::receive_into(const uint8_t* data, size_t size, int64_t ts_recv, Event* out, size_t room) {
     Decoding& decoding = *decoding_;
     decoding.data = data;
     decoding.size = size;
@@ -46,13 +47,13 @@ size_t Frames::receive_into(const uint8_t* data, size_t size, int64_t ts_recv, E
     ++decoding.counts.frames;
     decoding.counts.bytes += size;
     if (size <= FRAME_MAX) {
-        format_entry(decoding.options.format).decode(decoding);
+        decoding.decode(decoding);
     } else {
         report(decoding, data, "the frame is longer than 16 MiB");
     }
     const size_t count = static_cast<size_t>(decoding.out - decoding.first);
     decoding.counts.events += count;
-    return count;
+    return Received{count, !decoding.other.empty() || decoding.problem.what != nullptr};
 }
 
 const Event* Frames::events() const { return decoding_->first; }

@@ -63,6 +63,11 @@ struct FrameCounts {
     uint64_t invalid;          // messages dropped: a field missing or of the wrong type
 };
 
+struct Received {
+    size_t events;
+    bool rest;  // there is something in other(), or a problem()
+};
+
 struct Decoding;
 
 class Frames {
@@ -80,9 +85,8 @@ class Frames {
     // Decodes one whole frame; the number of its events.
     size_t receive(const uint8_t* data, size_t size, int64_t ts_recv);
 
-    // The same into memory of the caller: the number of events, which lie at `out` if there are `room` or fewer, else
-    // at events().
-    size_t receive_into(const uint8_t* data, size_t size, int64_t ts_recv, Event* out, size_t room);
+    // The same into memory of the caller: the events lie at `out` if there are `room` or fewer, else at events().
+    Received receive_into(const uint8_t* data, size_t size, int64_t ts_recv, Event* out, size_t room);
 
     // The events of the last frame, until the next one comes.
     const Event* events() const;

@@ -215,13 +215,6 @@ uint32_t escape(const uint8_t*& at, const uint8_t* end) {
 
 }  // namespace
 
-void json_blanks(JsonCursor& cursor) {
-    while (cursor.at != cursor.end &&
-           (*cursor.at == ' ' || *cursor.at == '\n' || *cursor.at == '\r' || *cursor.at == '\t')) {
-        ++cursor.at;
-    }
-}
-
 bool json_value(JsonCursor& cursor, JsonValue& value) { return any(cursor, value, JSON_DEPTH_MAX); }
 
 JsonMembers::JsonMembers(const JsonValue& object)

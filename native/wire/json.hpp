@@ -24,7 +24,12 @@ struct JsonCursor {
     const char* what = nullptr;
 };
 
-void json_blanks(JsonCursor& cursor);
+static inline void json_blanks(JsonCursor& cursor) {
+    while (cursor.at != cursor.end && *cursor.at <= ' ' &&
+           (*cursor.at == ' ' || *cursor.at == '\n' || *cursor.at == '\r' || *cursor.at == '\t')) {
+        ++cursor.at;
+    }
+}
 
 // Passes over one value (no blanks before it) with all inside it; false if it is not well formed.
 bool json_value(JsonCursor& cursor, JsonValue& value);

@@ -9,7 +9,7 @@ namespace {
 
 using wire::Decoding;
 
-constexpr size_t LEAST = 80;        // bytes of the shortest message a kernel takes
+constexpr size_t LEAST = 72;        // bytes that a kernel wants to see of a message before it looks
 constexpr size_t SYMBOL_AT = 17;    // behind {"ev":"Q","sym":"
 constexpr uint64_t MS = 1'000'000;  // in ns
 constexpr uint64_t TIME_MAX = INT64_MAX / MS;
@@ -19,6 +19,7 @@ enum Field : int { BP, AP, BS, AS, T, Q, BX, AX, C, Z, FIELDS };
 struct Places {
     const uint8_t* end[FIELDS];
     size_t size[FIELDS];
+    size_t symbol_size;
 };
 
 struct Numbers {
@@ -129,49 +130,86 @@ inline const uint8_t* skip_indicators(const uint8_t* at, const uint8_t* end) {
     return *at == ']' ? at + 1 : nullptr;
 }
 
-// Finds the fields from the quote behind the symbol on; the byte behind the quote, null if it is not as usual.
+// Not 0 where the four bytes before the colon at `colon` are not `text`.
+inline uint32_t key_differs(const uint8_t* colon, const char (&text)[5]) {
+    return little32(colon - 4) ^ static_cast<uint32_t>(bytes_of(text));
+}
+
+// Finds the fields of the quote whose symbol is at `at`; the byte behind the quote, null if it is not as usual.
 inline const uint8_t* locate(const uint8_t* at, const uint8_t* end, Places& places) {
-    uint64_t colons = equal_bytes(at, end, ':');
-    const unsigned bx = take_bit(colons), bp = take_bit(colons), bs = take_bit(colons), ax = take_bit(colons),
-                   ap = take_bit(colons), as = take_bit(colons);
-    if (__builtin_expect(as == 64, 0)) return nullptr;
-    const uint8_t* const middle = at + as + 1;
+    uint64_t commas = 0;
+    uint64_t colons = equal_bytes(at, end, ':', ',', commas);
+    const uint64_t all = colons;
+    const uint8_t* const bx = at + take_bit(colons);
+    const uint8_t* const bp = at + take_bit(colons);
+    const uint8_t* const bs = at + take_bit(colons);
+    const uint8_t* ax = at + take_bit(colons);
+    const uint8_t* ap = at + take_bit(colons);
+    unsigned sixth = take_bit(colons);
+    const uint8_t* as = at + sixth;
+    const uint64_t ours = all ^ colons;  // the colons taken
+    uint64_t wrong = (ours >> 5) & ~commas;
+    if (__builtin_expect(sixth == 64, 0)) {  // long numbers: the rest is in a window of its own
+        if (__builtin_popcountll(all) < 3) return nullptr;
+        colons = equal_bytes(bs, end, ':');
+        colons &= colons - 1;
+        ax = bs + take_bit(colons);
+        ap = bs + take_bit(colons);
+        sixth = take_bit(colons);
+        if (sixth == 64) return nullptr;
+        as = bs + sixth;
+        wrong |= static_cast<uint64_t>((ax[-5] ^ ',') | (ap[-5] ^ ',') | (as[-5] ^ ','));
+    }
+    const uint8_t* const middle = as + 1;
     uint64_t more = equal_bytes(middle, end, ':');
     const uint8_t* const c = middle + take_bit(more);
-    const uint8_t* i = middle + take_bit(more);
+    const unsigned second = take_bit(more);
+    const uint8_t* i = middle + second;
     const uint8_t* t = middle + take_bit(more);
     const uint8_t* q = middle + take_bit(more);
     unsigned last = take_bit(more);
-    if (last == 64 || i[-2] == 't') {  // no indicators: the last colon found is not of this quote
+    if (__builtin_expect(second == 64, 0)) return nullptr;
+    if (i[-2] == 't') {  // no indicators: the last colon found is not of this quote
         last = static_cast<unsigned>(q - middle);
         q = t, t = i, i = nullptr;
     }
-    const uint8_t* const z = middle + last;
-    if (__builtin_expect(last == 64 || end - z < 3, 0)) return nullptr;
+    const uint8_t* z = middle + last;
+    if (__builtin_expect(last == 64, 0)) {
+        if (t - middle == 64) return nullptr;
+        more = equal_bytes(t, end, ':');
+        more &= more - 1;
+        q = t + take_bit(more);
+        last = take_bit(more);
+        if (last == 64) return nullptr;
+        z = t + last;
+    }
+    if (__builtin_expect(end - z < 3, 0)) return nullptr;
     // all colons are there, so what is loaded around them lies in the frame
-    uint64_t wrong = differs(at + bx - 6, "\",\"bx\":") | differs(at + bp - 5, ",\"bp\":") |
-                     differs(at + bs - 5, ",\"bs\":") | differs(at + ax - 5, ",\"ax\":") |
-                     differs(at + ap - 5, ",\"ap\":") | differs(at + as - 5, ",\"as\":");
-    wrong |= differs(c - 4, ",\"c\":") | differs(t - 4, ",\"t\":") | differs(q - 4, ",\"q\":");
-    wrong |= (little32(z - 4) ^ static_cast<uint32_t>(bytes_of(",\"z\""))) | (bx != 6);
+    wrong |= key_differs(bx, "\"bx\"") | key_differs(bp, "\"bp\"") | key_differs(bs, "\"bs\"") |
+             key_differs(ax, "\"ax\"") | key_differs(ap, "\"ap\"") | key_differs(as, "\"as\"") |
+             key_differs(c, ",\"c\"") | key_differs(t, ",\"t\"") | key_differs(q, ",\"q\"") | key_differs(z, ",\"z\"") |
+             static_cast<uint32_t>(bx[-6] ^ '"');
     if (__builtin_expect(wrong != 0, 0)) return nullptr;
     const uint8_t* c_end = t - 4;
     if (i != nullptr) {
-        if (differs(i - 4, ",\"i\":[") != 0 || skip_indicators(i + 1, end) != t - 4) return nullptr;
+        if (key_differs(i, ",\"i\"") != 0 || i[1] != '[' || skip_indicators(i + 1, end) != t - 4) return nullptr;
         c_end = i - 4;
     }
-    const uint8_t* const z_end = z[2] == '}' ? z + 2 : z + 3;
-    if (end - z_end < 1 || *z_end != '}') return nullptr;
+    const uint8_t* z_end = z + 2;
+    if (__builtin_expect(*z_end != '}', 0)) {
+        if (end - z < 4 || *++z_end != '}') return nullptr;
+    }
     const auto put = [&](Field field, const uint8_t* colon, const uint8_t* stop) {
         places.end[field] = stop;
         places.size[field] = static_cast<size_t>(stop - colon - 1);
     };
-    put(BX, at + bx, at + bp - 5);
-    put(BP, at + bp, at + bs - 5);
-    put(BS, at + bs, at + ax - 5);
-    put(AX, at + ax, at + ap - 5);
-    put(AP, at + ap, at + as - 5);
-    put(AS, at + as, c - 4);
+    places.symbol_size = static_cast<size_t>(bx - at) - 6;
+    put(BX, bx, bp - 5);
+    put(BP, bp, bs - 5);
+    put(BS, bs, ax - 5);
+    put(AX, ax, ap - 5);
+    put(AP, ap, as - 5);
+    put(AS, as, c - 4);
     put(C, c, c_end);
     put(T, t, q - 4);
     put(Q, q, z - 4);
@@ -207,13 +245,10 @@ inline void put_side(const Decoding& decoding, Event* out, const Numbers& number
 // The quote at `at`; the byte behind it, null if it is for the general path.
 inline const uint8_t* quote(Decoding& decoding, const uint8_t* at, const uint8_t* end) {
     const uint8_t* const symbol = at + SYMBOL_AT;
-    const uint64_t quotes = little64(symbol) ^ 0x2222'2222'2222'2222u;
-    const uint64_t found = (quotes - 0x0101'0101'0101'0101u) & ~quotes & 0x8080'8080'8080'8080u;
-    const size_t size = found == 0 ? 8 : static_cast<size_t>(__builtin_ctzll(found)) / 8;
     Places places;
-    const uint8_t* const behind = locate(symbol + size, end, places);
+    const uint8_t* const behind = locate(symbol, end, places);
     uint32_t instrument = NO_INSTRUMENT;
-    if (behind == nullptr || !find_symbol(decoding.symbols, symbol, size, instrument)) return nullptr;
+    if (behind == nullptr || !find_symbol(decoding.symbols, symbol, places.symbol_size, instrument)) return nullptr;
     Numbers numbers;
     if (!convert_all(places, numbers)) return nullptr;
     int64_t bid = 0, ask = 0, bid_quantity = 0, ask_quantity = 0;
@@ -244,11 +279,101 @@ inline const uint8_t* quote(Decoding& decoding, const uint8_t* at, const uint8_t
     return behind;
 }
 
+struct Trade {
+    uint64_t time = 0, sequence = 0, exchange = 0, facility = 0, ignored = 0;
+    Decimal price{}, size{};
+    uint64_t id = 0;
+    unsigned flags = LAST;
+    uint32_t conditions = 0;
+};
+
+// The text of an id up to its quote.
+inline bool read_id(Walk& walk, Trade& trade) {
+    constexpr size_t ID_MAX = 64;  // JSON_TEXT_MAX
+    const uint8_t* const begin = walk.at;
+    while (walk.at != walk.end && *walk.at != '"') {
+        if (*walk.at < ' ' || *walk.at > '~' || *walk.at == '\\') return false;
+        ++walk.at;
+    }
+    const size_t size = static_cast<size_t>(walk.at - begin);
+    if (size > ID_MAX) return false;
+    trade.id = wire::trade_id(reinterpret_cast<const char*>(begin), size, trade.flags);
+    return walk.passes('"');
+}
+
+// What stands between the brackets, the closing one included.
+inline bool read_conditions(Walk& walk, Trade& trade) {
+    if (walk.passes(']')) return true;
+    do {
+        uint64_t code = 0;
+        if (!walk.whole(code)) return false;
+        trade.conditions |= wire::polygon_trade_condition(static_cast<int64_t>(code));
+    } while (walk.passes(','));
+    return walk.passes(']');
+}
+
+// The fields behind the symbol's quote. Those of a line may be missing.
+inline bool read_trade(Walk& walk, Trade& trade) {
+    if (!walk.passes("\",\"x\":") || !walk.whole(trade.exchange)) return false;
+    if (walk.passes(",\"i\":\"") && !read_id(walk, trade)) return false;
+    if (walk.passes(",\"z\":") && !walk.whole(trade.ignored)) return false;
+    if (!walk.passes(",\"p\":") || !walk.number(trade.price)) return false;
+    if (!walk.passes(",\"s\":") || !walk.number(trade.size)) return false;
+    if (walk.passes(",\"ds\":\"") && !(walk.number(trade.size) && walk.passes('"'))) return false;
+    if (walk.passes(",\"c\":[") && !read_conditions(walk, trade)) return false;
+    if (!walk.passes(",\"t\":") || !walk.whole(trade.time) || trade.time > TIME_MAX) return false;
+    if (!walk.passes(",\"q\":") || !walk.whole(trade.sequence)) return false;
+    if (walk.passes(",\"trfi\"") && !(walk.passes(':') && walk.whole(trade.facility))) return false;
+    if (walk.passes(",\"trft\"") && !(walk.passes(':') && walk.whole(trade.ignored))) return false;
+    return walk.passes('}');
+}
+
+// The trade at `at`; the byte behind it, null if it is for the general path.
+inline const uint8_t* trade(Decoding& decoding, const uint8_t* at, const uint8_t* end) {
+    const uint8_t* const symbol = at + SYMBOL_AT;
+    const uint64_t quotes = little64(symbol) ^ 0x2222'2222'2222'2222u;
+    const uint64_t found = (quotes - 0x0101'0101'0101'0101u) & ~quotes & 0x8080'8080'8080'8080u;
+    const size_t size = found == 0 ? 8 : static_cast<size_t>(__builtin_ctzll(found)) / 8;
+    Walk walk{symbol + size, end};
+    Trade seen;
+    uint32_t instrument = NO_INSTRUMENT;
+    int64_t price = 0, quantity = 0;
+    if (!read_trade(walk, seen) || !find_symbol(decoding.symbols, symbol, size, instrument) ||
+        !scaled(seen.price.value, seen.price.fraction, price) ||
+        !scaled(seen.size.value, seen.size.fraction, quantity)) {
+        return nullptr;
+    }
+    if (instrument == NO_INSTRUMENT) {
+        ++decoding.counts.unknown_symbols;
+        return walk.at;
+    }
+    uint16_t venue = wire::polygon_venue(static_cast<int64_t>(seen.facility));
+    if (venue == 0) {
+        venue = wire::polygon_venue(static_cast<int64_t>(seen.exchange));
+        decoding.counts.unknown_venues += venue == 0 && seen.exchange != 0;
+    }
+    wire::push_event(decoding, {static_cast<int64_t>(seen.time * MS), seen.sequence, instrument, seen.conditions},
+                     Kind::TRADE, venue, Side::NONE, seen.flags, price, quantity, seen.id);
+    return walk.at;
+}
+
+// Which message begins at `at`: 'Q', 'T' or 0.
+inline uint8_t kind_of(const uint8_t* at, const uint8_t* end) {
+    if (static_cast<size_t>(end - at) < LEAST || differs(at, "{\"ev\":\"") != 0) return 0;
+    if ((differs(at + 8, "\",\"sym\":") | (at[16] ^ '"')) != 0) return 0;
+    return at[7];
+}
+
 const uint8_t* messages(Decoding& decoding, const uint8_t* at, const uint8_t* end) {
     const uint8_t* done = at;
-    while (static_cast<size_t>(end - at) >= LEAST && differs(at, "{\"ev\":\"Q") == 0 &&
-           (differs(at + 8, "\",\"sym\":") | (at[16] ^ '"')) == 0) {
-        const uint8_t* const behind = quote(decoding, at, end);
+    for (;;) {
+        const uint8_t kind = kind_of(at, end);
+        const uint8_t* behind = nullptr;
+        if (__builtin_expect(kind == 'Q', 1)) {
+            behind = quote(decoding, at, end);
+        } else if (kind == 'T') {
+            behind = trade(decoding, at, end);
+        }
         if (behind == nullptr) break;
         done = behind;
         if (end - behind < 2 || behind[0] != ',') break;
