@@ -22,7 +22,7 @@ from pathlib import Path
 NATIVE = Path(__file__).resolve().parent.parent
 sys.path.append(str(NATIVE.parent))
 
-from tests.reference import capture, iex, itch, lobster  # noqa: E402 - from the checkout this file is in
+from tests.reference import capture, iex, itch, lobster, wire_polygon  # noqa: E402 - from the checkout this file is in
 
 X86 = platform.machine() in {"x86_64", "AMD64"}
 MARCH = {"baseline": ["-march=x86-64-v2"], "avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4"]}
@@ -51,6 +51,7 @@ ENCODERS = {
     "iex": iex.random_stream,
     "pcap": capture_of,
     "lobster": lobster.random_rows,
+    "polygon": wire_polygon.random_frame,
 }
 
 
@@ -68,14 +69,15 @@ def compiler() -> tuple[str, bool]:
 
 def build(folder: Path, targets: list[str], name: str, guided: bool) -> None:
     """Compiles the decoders once and links a program for each target."""
-    sources = [NATIVE / "symbols.cpp", NATIVE / "targets.cpp", *sorted((NATIVE / "decode").glob("*.cpp"))]
+    sources = [NATIVE / "symbols.cpp", NATIVE / "targets.cpp"]
+    sources += [path for part in ("decode", "wire") for path in sorted((NATIVE / part).glob("*.cpp"))]
     compile_flags = [*FLAGS, f"-fsanitize={SANITIZERS}{',fuzzer-no-link' if guided else ''}"]
     link_flags = [*FLAGS, f"-fsanitize={SANITIZERS}{',fuzzer' if guided else ''}"]
     commands, objects = [], []
     for source in sources:
         simd = source.name.endswith(".simd.cpp")
         for target in (MARCH if X86 else ["baseline"]) if simd else [""]:
-            objects.append(str(folder / f"{source.stem}.{target}.o"))
+            objects.append(str(folder / f"{source.parent.name}-{source.stem}.{target}.o"))
             own = [*(MARCH[target] if X86 else []), f"-DTF_TARGET={target}"] if simd else []
             commands.append([name, *compile_flags, *own, "-c", str(source), "-o", objects[-1]])
     with ThreadPoolExecutor(2) as pool:

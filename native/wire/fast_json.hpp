@@ -202,6 +202,7 @@ struct Walk {
 inline bool find_symbol(const wire::SymbolMap& symbols, const uint8_t* text, size_t size, uint32_t& instrument) {
     if (size - 1 >= 8) return false;
     const uint64_t word = little64(text) & first_bytes(size);
+    if (__builtin_expect(text[size - 1] == 0, 0)) return false;  // zeros are not what pads a short symbol
     for (uint64_t slot = word * SYMBOL_HASH >> symbols.shift;; slot = (slot + 1) & symbols.mask) {
         const wire::SymbolMap::Slot& entry = symbols.slots[slot];
         if (__builtin_expect(entry.words[0] == word && entry.words[1] == 0, 1)) {

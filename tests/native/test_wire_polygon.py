@@ -63,3 +63,17 @@ def test_a_frame_cut_at_every_byte():
     native, twin = decoder(), PolygonTwin(1, symbols=MAPPED)
     for end in range(len(frame) + 1):
         assert_agree(frame[:end], native, twin)
+
+
+@pytest.mark.parametrize(
+    "symbol", [b"AAPL\0\0\0\0", b'AA"PL', b"AA\\PL", b"AA:PL", b"", b"AAPLAAPL", b"A B", b"A\xc3\xa9"]
+)
+def test_odd_symbols(symbol):
+    for mapped in ({}, {"AAPL": 1}):
+        frame = (
+            b'[{"ev":"Q","sym":"%s","bx":1,"bp":1.5,"bs":2,"ax":3,"ap":4,"as":5,"c":1,"t":1790000000000,"q":1,"z":1}]'
+        )
+        native = FrameDecoder("polygon", provider="polygon")
+        for name, number in mapped.items():
+            native.map(name, number)
+        assert_agree(frame % symbol, native, PolygonTwin(1, symbols=mapped))
