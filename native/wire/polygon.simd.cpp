@@ -135,56 +135,71 @@ inline uint32_t key_differs(const uint8_t* colon, const char (&text)[5]) {
     return little32(colon - 4) ^ static_cast<uint32_t>(bytes_of(text));
 }
 
+// The colons of a quote's fields. `i` may be null.
+struct Colons {
+    const uint8_t *bx, *bp, *bs, *ax, *ap, *as, *c, *i, *t, *q, *z;
+};
+
+// The first six, from the symbol on; false if they are not there. Nothing is in `wrong` if commas come before their keys.
+inline bool find_sides(const uint8_t* at, const uint8_t* end, Colons& colons, uint64_t& wrong) {
+    uint64_t commas = 0;
+    uint64_t left = equal_bytes(at, end, ':', ',', commas);
+    const uint64_t all = left;
+    colons.bx = at + take_bit(left);
+    colons.bp = at + take_bit(left);
+    colons.bs = at + take_bit(left);
+    colons.ax = at + take_bit(left);
+    colons.ap = at + take_bit(left);
+    unsigned sixth = take_bit(left);
+    colons.as = at + sixth;
+    wrong = ((all ^ left) >> 5) & ~commas;
+    if (__builtin_expect(sixth != 64, 1)) return true;
+    if (__builtin_popcountll(all) < 3) return false;  // else long numbers: the other three are in a window of their own
+    left = equal_bytes(colons.bs, end, ':');
+    left &= left - 1;
+    colons.ax = colons.bs + take_bit(left);
+    colons.ap = colons.bs + take_bit(left);
+    sixth = take_bit(left);
+    if (sixth == 64) return false;
+    colons.as = colons.bs + sixth;
+    wrong |= static_cast<uint64_t>((colons.ax[-5] ^ ',') | (colons.ap[-5] ^ ',') | (colons.as[-5] ^ ','));
+    return true;
+}
+
+// The others; false if they are not there.
+inline bool find_rest(const uint8_t* end, Colons& colons) {
+    const uint8_t* const at = colons.as + 1;
+    uint64_t left = equal_bytes(at, end, ':');
+    colons.c = at + take_bit(left);
+    const unsigned second = take_bit(left);
+    const unsigned third = take_bit(left);
+    const unsigned fourth = take_bit(left);
+    const unsigned fifth = take_bit(left);
+    if (__builtin_expect(second == 64, 0)) return false;
+    const bool indicators = at[second - 2] != 't';  // without them the fifth is of the next quote
+    colons.i = indicators ? at + second : nullptr;
+    const unsigned time = indicators ? third : second;
+    unsigned last = indicators ? fifth : fourth;
+    colons.t = at + time;
+    colons.q = at + (indicators ? fourth : third);
+    colons.z = at + last;
+    if (__builtin_expect(last != 64, 1)) return end - colons.z >= 3;
+    if (time == 64) return false;
+    left = equal_bytes(colons.t, end, ':');
+    left &= left - 1;
+    colons.q = colons.t + take_bit(left);
+    last = take_bit(left);
+    colons.z = colons.t + last;
+    return last != 64 && end - colons.z >= 3;
+}
+
 // Finds the fields of the quote whose symbol is at `at`; the byte behind the quote, null if it is not as usual.
 inline const uint8_t* locate(const uint8_t* at, const uint8_t* end, Places& places) {
-    uint64_t commas = 0;
-    uint64_t colons = equal_bytes(at, end, ':', ',', commas);
-    const uint64_t all = colons;
-    const uint8_t* const bx = at + take_bit(colons);
-    const uint8_t* const bp = at + take_bit(colons);
-    const uint8_t* const bs = at + take_bit(colons);
-    const uint8_t* ax = at + take_bit(colons);
-    const uint8_t* ap = at + take_bit(colons);
-    unsigned sixth = take_bit(colons);
-    const uint8_t* as = at + sixth;
-    const uint64_t ours = all ^ colons;  // the colons taken
-    uint64_t wrong = (ours >> 5) & ~commas;
-    if (__builtin_expect(sixth == 64, 0)) {  // long numbers: the rest is in a window of its own
-        if (__builtin_popcountll(all) < 3) return nullptr;
-        colons = equal_bytes(bs, end, ':');
-        colons &= colons - 1;
-        ax = bs + take_bit(colons);
-        ap = bs + take_bit(colons);
-        sixth = take_bit(colons);
-        if (sixth == 64) return nullptr;
-        as = bs + sixth;
-        wrong |= static_cast<uint64_t>((ax[-5] ^ ',') | (ap[-5] ^ ',') | (as[-5] ^ ','));
-    }
-    const uint8_t* const middle = as + 1;
-    uint64_t more = equal_bytes(middle, end, ':');
-    const uint8_t* const c = middle + take_bit(more);
-    const unsigned second = take_bit(more);
-    const uint8_t* i = middle + second;
-    const uint8_t* t = middle + take_bit(more);
-    const uint8_t* q = middle + take_bit(more);
-    unsigned last = take_bit(more);
-    if (__builtin_expect(second == 64, 0)) return nullptr;
-    if (i[-2] == 't') {  // no indicators: the last colon found is not of this quote
-        last = static_cast<unsigned>(q - middle);
-        q = t, t = i, i = nullptr;
-    }
-    const uint8_t* z = middle + last;
-    if (__builtin_expect(last == 64, 0)) {
-        if (t - middle == 64) return nullptr;
-        more = equal_bytes(t, end, ':');
-        more &= more - 1;
-        q = t + take_bit(more);
-        last = take_bit(more);
-        if (last == 64) return nullptr;
-        z = t + last;
-    }
-    if (__builtin_expect(end - z < 3, 0)) return nullptr;
+    Colons colons;
+    uint64_t wrong = 0;
+    if (!find_sides(at, end, colons, wrong) || !find_rest(end, colons)) return nullptr;
     // all colons are there, so what is loaded around them lies in the frame
+    const auto [bx, bp, bs, ax, ap, as, c, i, t, q, z] = colons;
     wrong |= key_differs(bx, "\"bx\"") | key_differs(bp, "\"bp\"") | key_differs(bs, "\"bs\"") |
              key_differs(ax, "\"ax\"") | key_differs(ap, "\"ap\"") | key_differs(as, "\"as\"") |
              key_differs(c, ",\"c\"") | key_differs(t, ",\"t\"") | key_differs(q, ",\"q\"") | key_differs(z, ",\"z\"") |
