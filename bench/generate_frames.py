@@ -16,7 +16,7 @@ EXCHANGES: Final = (1, 2, 3, 7, 8, 10, 11, 12, 15, 17, 18, 19, 20, 21)  #: Massi
 
 @cache
 def polygon(count: int, per_frame: int, seed: int = 3) -> tuple[bytes, ...]:
-    """``count`` quotes in Massive's (Polygon's) form, ``per_frame`` in a frame, all fields of its documentation's sample.
+    """``count`` quotes in Massive's (Polygon's) form, ``per_frame`` in a frame, all fields of its documented sample.
 
     Prices are two cents apart around a walk of their own for each symbol, sizes are shares, most in hundreds.
     """

@@ -1,8 +1,8 @@
 """msgspec and orjson: JSON to Python objects, each in the way that is best for it.
 
 msgspec decodes to structs that name only the fields our records have, without garbage collection of them; that is all
-it is asked for: no symbol is looked up and no price made exact. orjson gives dictionaries, which go to the columns of one
-structured array made beforehand; prices are floats there.
+it is asked for: no symbol is looked up and no price made exact. orjson gives dictionaries, which go to the columns of
+one structured array made beforehand; prices are floats there.
 """
 
 from __future__ import annotations
