@@ -33,7 +33,7 @@ COUNTS = ("events", "updates", "duplicates", "reordered", "replayed", "crossed",
 COUNTS += ("refused", "unsubscribed", "waiting", "disagreements", "peer_updates")
 START = 1_700_000_000 * NANOS
 STEPS = ["speak_of_the_venue", "trust", "trust", "reset", "rank", "subscribe"]
-SESSIONS = 4
+SESSIONS = 2
 STATUSES = [
     Status.TRADING,
     Status.TRADING,
