@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from engine.core.config import Config, Provider
+from engine.core.config import CREDENTIALS, Config, Provider
 from engine.core.instants import instant_ns
 from engine.core.instruments import Instrument, Instruments
 from engine.core.units import NANOS
@@ -548,6 +548,8 @@ def _settled(
         plain = found is not None and not any(isinstance(one, str) for one in found)
         config = Config() if plain else Config.from_env()
     if found is None:
+        if not config.providers:
+            raise ConfigError(f"no provider: name some, or set {_variables()}; [] is for data that is pushed alone")
         return config, list(config.providers)
     settled: list[Provider | Feed] = []
     for one in found:
@@ -558,6 +560,10 @@ def _settled(
         else:
             raise ConfigError(f"provider is {one!r}; expected a name, an engine.Provider or an engine.Feed")
     return config, settled
+
+
+def _variables() -> str:
+    return ", ".join(names[0] for needs in CREDENTIALS.values() for names in needs.values())
 
 
 def _several(providers: Any) -> Iterable[str | Provider | Feed]:

@@ -331,6 +331,10 @@ def test_a_recording_runs_again_to_the_same_tape(tmp_path: Path) -> None:
 def test_what_is_given_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("POLYGON_API_KEY", "MASSIVE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        ConfigError, match=r"no provider: name some, or set POLYGON_API_KEY, .*FINNHUB_API_KEY; \[\] is"
+    ):
+        MarketData(Config())
     with pytest.raises(ConfigError, match="polygon: no key: set TICKFORGE_POLYGON_KEY or POLYGON_API_KEY"):
         MarketData("polygon")
     with pytest.raises(ConfigError, match="provider is 'polygn'; expected one of alpaca"):

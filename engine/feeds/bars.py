@@ -172,6 +172,8 @@ class Bars:
         Returns:
             The bars that closed, by instrument and time.
         """
+        if len(events) <= _FEW:
+            return self._update_few(events)
         kinds = events["kind"]
         ours = events[(kinds == Kind.TRADE) | (kinds == Kind.EXECUTE) | (kinds == Kind.TRADE_BREAK)]
         bars: list[Bar] = []
@@ -185,6 +187,24 @@ class Bars:
                 if end < len(own):
                     forming.take_back(int(own["order_id"][end]))
                 start = end + 1
+        return bars
+
+    def _update_few(self, events: NDArray[np.void]) -> list[Bar]:
+        """The same, one event after the other: arrays cost more than they save."""
+        bars: list[Bar] = []
+        for ts, received, price, quantity, _, order_id, number, _, _, kind, _, _, _, conditions in events.tolist():
+            if kind in _PRINTS:
+                forming = self._forming.get(number)
+                if forming is None:
+                    forming = self._forming[number] = _Forming(self)
+                trade = kind == Kind.TRADE
+                closed = forming.take_one(ts, received, (price, quantity, order_id, conditions, trade), self._now)
+                if closed:
+                    bars += self._closed(number, closed)
+            elif kind == Kind.TRADE_BREAK:
+                self._forming.setdefault(number, _Forming(self)).take_back(order_id)
+        if len(bars) > 1:
+            bars.sort(key=lambda bar: bar.instrument)
         return bars
 
     def close(self, now: int | None = None) -> list[Bar]:
@@ -217,6 +237,8 @@ class Bars:
         ]
 
 
+_FEW: Final = 64  #: events up to which arrays cost more than they save
+_PRINTS: Final = frozenset({int(Kind.TRADE), int(Kind.EXECUTE)})
 _BEFORE_ALL: Final = -(1 << 62)
 _AFTER_ALL: Final = (1 << 63) - 1
 _PRINT: Final = np.dtype(
@@ -286,6 +308,7 @@ class _Forming:
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._parts: list[NDArray[np.void]] = []
+        self._few: list[tuple[int, int, int, int, int, bool]] = []  # those after ``_parts``
         self._held = 0
         self._old: dict[int, _Sum] = {}
         self._mark = _BEFORE_ALL  # the latest time that prints have shown
@@ -311,9 +334,34 @@ class _Forming:
         counts["late"] += len(prints) - len(taken)
         counts["prints"] += len(taken)
         if len(taken):
+            if self._few:
+                self._together()
             self._parts.append(taken)
             self._held += len(taken)
             self._oldest = min(self._oldest, int(taken["slot"].min()))
+        closed = self.close(self._mark)
+        if self._held > PRINTS:
+            self._fold()
+        return closed
+
+    def take_one(
+        self, ts: int, received: int, values: tuple[int, int, int, int, bool], now: int
+    ) -> list[tuple[int, _Sum]]:
+        """``take`` of one print: price, quantity, order id, conditions, whether it is a trade."""
+        bars = self._bars
+        slot, mark = ts // bars.interval_ns, max(self._mark, now)
+        shown = received if 0 < received < ts else ts
+        self._mark = max(mark, shown)
+        if slot < (mark - bars.delay_ns) // bars.interval_ns:
+            bars.counts["late"] += 1
+        else:
+            price, quantity, order_id, conditions, trade = values
+            if not trade and price == 0:
+                conditions |= int(_UNPRICED)
+            bars.counts["prints"] += 1
+            self._few.append((slot, price, quantity, order_id, conditions, trade))
+            self._held += 1
+            self._oldest = min(self._oldest, slot)
         closed = self.close(self._mark)
         if self._held > PRINTS:
             self._fold()
@@ -349,6 +397,9 @@ class _Forming:
             self._keep(np.delete(held, found[-1]))
 
     def _together(self) -> NDArray[np.void]:
+        if self._few:
+            self._parts.append(np.array(self._few, _PRINT))
+            self._few.clear()
         if len(self._parts) != 1:
             self._parts = [np.concatenate(self._parts)] if self._parts else [np.empty(0, _PRINT)]
         return self._parts[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args, runtime_checkable
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine.errors import ConfigError, EngineError
 from engine.feeds.protocol import NEVER, Accepted, LineFacts, Ready, Role, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Feed", "OwnFeed"]
 
+_LOG: Final = logging.getLogger("engine.feeds")
 _TEXT: Final = 200
+_FRAMES: Final = 1_000  #: sent at once at most
 
 
 @runtime_checkable
@@ -41,8 +44,8 @@ class Feed(Protocol):
         """Events of one frame or datagram. An exception drops the connection and builds it anew."""
         ...
 
-    def take_bytes(self) -> bytes:
-        """What is to be sent now: one frame, or nothing."""
+    def take_bytes(self) -> bytes | str:
+        """What is to be sent next: one frame (``str`` as text), or nothing. Called until it gives nothing."""
         ...
 
 
@@ -148,7 +151,7 @@ class OwnFeed:
     def _ask(self, verb: str, symbols: tuple[str, ...]) -> None:
         if symbols:
             if callable(method := getattr(self._feed, verb, None)):
-                method(list(symbols))
+                self._call(method, list(symbols))
             made = Subscribed if verb == "subscribe" else Unsubscribed
             self._notices.append(made(symbols, confirmed=False))
 
@@ -162,10 +165,19 @@ class OwnFeed:
 
     def take_outgoing(self) -> list[bytes | str]:
         """What the feed wants to send."""
-        if not self._open:
-            return []
-        data = self._feed.take_bytes()
-        return [bytes(data)] if data else []
+        outgoing: list[bytes | str] = []
+        while self._open and len(outgoing) < _FRAMES and (data := self._call(self._feed.take_bytes)):
+            outgoing.append(data if isinstance(data, str) else bytes(data))
+        return outgoing
+
+    def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """The user's method; what it raises is logged and counted, and never stops the pump."""
+        try:
+            return method(*arguments)
+        except Exception:
+            self.counts["failed"] = self.counts.get("failed", 0) + 1
+            _LOG.exception("feed %s: %s failed", self.name, getattr(method, "__name__", method))
+            return None
 
     def take_notices(self) -> list[Notice]:
         """What happened."""

@@ -91,8 +91,15 @@ ROWS = st.lists(
 )
 
 
-@given(ROWS, st.integers(1, 20), st.integers(0, 15), st.data())
-def test_any_batches_give_what_the_twin_gives(rows: list[Row], interval: int, delay: int, data: Any) -> None:
+@pytest.mark.parametrize("few", [0, 4, 64])  # up to how many events go one by one
+@given(rows=ROWS, interval=st.integers(1, 20), delay=st.integers(0, 15), data=st.data())
+def test_any_batches_give_what_the_twin_gives(few: int, rows: list[Row], interval: int, delay: int, data: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bars_module, "_FEW", few)
+        compare(rows, interval, delay, data)
+
+
+def compare(rows: list[Row], interval: int, delay: int, data: Any) -> None:
     bars, slow = Bars(f"{interval}ns", delay=f"{delay}ns"), SlowBars(interval, delay)
     expected = [bar for row in rows for bar in slow.update(row)]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))

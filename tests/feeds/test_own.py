@@ -99,3 +99,17 @@ def test_what_is_missing_is_told(change: dict[str, Any], message: str) -> None:
         setattr(ours, name, value)
     with pytest.raises(ConfigError, match=message):
         OwnFeed(ours, Instruments())
+
+
+def test_what_its_other_methods_raise_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    ours = Ours()
+    line = OwnFeed(ours, Instruments())
+    line.opened(1)
+    ours.subscribe = lambda symbols: 1 / 0  # type: ignore[assignment]
+    line.subscribe(["AAPL"])
+    ours.take_bytes = lambda: 1 / 0  # type: ignore[assignment, return-value]
+    assert line.take_outgoing() == []
+    assert line.counts == {"failed": 2}
+    assert caplog.text.count("ZeroDivisionError") == 2
+    ours.take_bytes = lambda: "text"  # type: ignore[assignment, return-value]
+    assert line.take_outgoing() == ["text"] * 1000
