@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine._native.wire import FrameDecoder
 from tests.reference.wire_polygon import MAPPED, PolygonTwin, random_frame
@@ -77,3 +79,26 @@ def test_odd_symbols(symbol):
         for name, number in mapped.items():
             native.map(name, number)
         assert_agree(frame % symbol, native, PolygonTwin(1, symbols=mapped))
+
+
+DIGITS = st.text("0123456789", min_size=1, max_size=21)
+TEXT = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "", "", "-"]),
+    DIGITS.map(lambda digits: digits.lstrip("0") or "0") | DIGITS,
+    st.just("") | DIGITS.map(".{}".format),
+    st.sampled_from(["", "", "", "e0", "E+3", "e-2", "e12", "e-30", "e99999999999999999999"]),
+)
+
+
+@given(bid=TEXT, ask=TEXT, size=TEXT, stamp=TEXT, number=TEXT, exchange=TEXT)
+def test_any_number_in_any_place(bid, ask, size, stamp, number, exchange):
+    frame = (
+        f'[{{"ev":"Q","sym":"AAPL","bx":{exchange},"bp":{bid},"bs":100,"ax":3,"ap":{ask},"as":{size},"c":1,'
+        f'"t":{stamp},"q":{number},"z":3}},'
+        f'{{"ev":"T","sym":"AAPL","x":{exchange},"i":"{number}","z":3,"p":{bid},"s":{size},"ds":"{ask}","c":[{number}],'
+        f'"t":1790000000123,"q":1}},'
+        f'{{"ev":"Q","sym":"MSFT","bx":1,"bp":{bid},"bs":100,"ax":3,"ap":{ask},"as":7,"c":1,"t":1790000000123,"q":1,"z":3}}]'
+    )
+    for general in (False, True):
+        assert_agree(frame.encode(), decoder(general), PolygonTwin(1, symbols=MAPPED))
