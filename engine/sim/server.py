@@ -36,6 +36,7 @@ BUFFER_FRAMES: Final = 4_096  #: frames that may wait for one client; with one m
 CONNECTIONS_MAX: Final = 256  #: of all lines together; more are refused with HTTP 503
 MESSAGE_BYTES_MAX: Final = 1 << 20  #: of a client's message
 _STEP: Final = 0.001  # the shortest wait of the clock, s
+_LAST_WORDS: Final = 1.0  # how long a slow reader may take to read why it is dropped, s
 _LOOK: Final = 0.05  # how often is looked for UDP listeners, s
 
 
@@ -210,7 +211,7 @@ class SocketServer:
         for item in simulator.take_output(now):
             if (client := self._clients.get(item.connection)) is not None:
                 if client.waiting.qsize() >= BUFFER_FRAMES and isinstance(item, Frame):
-                    simulator.kill_slow(client.number, now)
+                    self._kill_slow(client, now)
                 else:
                     client.waiting.put_nowait(item)
             elif isinstance(item, Frame):
@@ -220,6 +221,14 @@ class SocketServer:
             if client.connection is not None and simulator.is_half_open(number):
                 client.connection.transport.pause_reading()
         self._moved.set()
+
+    def _kill_slow(self, client: _Client, now: int) -> None:
+        """What waits is lost; the provider's last words may arrive, or not."""
+        while not client.waiting.empty():
+            client.waiting.get_nowait()
+        self.simulator.kill_slow(client.number, now)
+        if client.connection is not None:
+            asyncio.get_running_loop().call_later(_LAST_WORDS, client.connection.transport.abort)
 
     # ---- UDP
 

@@ -196,9 +196,12 @@ class Simulator:
                     line.collect(time)
             for batch in self.market.advance(time):
                 self.history.add(batch)
+                plain = [(tick, tick) for tick in batch.ticks]
                 for line in self._lines.values():
-                    line.server.publish([(tick, self._told(tick, line)) for tick in batch.ticks], batch.close)
-                    line.collect(batch.close, line.content)
+                    content = line.content
+                    pairs = [(tick, self._told(tick, line)) for tick in batch.ticks] if content else plain
+                    line.server.publish(pairs, batch.close)
+                    line.collect(batch.close, content)
             if time >= self._second:
                 self._bars(self._second)
                 self._second = time // SECOND * SECOND + SECOND
