@@ -35,6 +35,8 @@ __all__ = ["BUFFER_FRAMES", "CONNECTIONS_MAX", "SocketServer"]
 BUFFER_FRAMES: Final = 4_096  #: frames that may wait for one client; with one more it is a slow reader
 CONNECTIONS_MAX: Final = 256  #: of all lines together; more are refused with HTTP 503
 MESSAGE_BYTES_MAX: Final = 1 << 20  #: of a client's message
+LAG_STEP: Final = 250_000_000  #: ns the simulation may be behind the clock before it gives up catching up
+WORK_NS: Final = 5_000_000  #: ns of work before the others of the loop have a turn
 _STEP: Final = 0.001  # the shortest wait of the clock, s
 _LAST_WORDS: Final = 1.0  # how long a slow reader may take to read why it is dropped, s
 _LOOK: Final = 0.05  # how often is looked for UDP listeners, s
@@ -77,7 +79,10 @@ class SocketServer:
         self._clients: dict[int, _Client] = {}
         self._senders: list[_Sender] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._moved = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self.time = simulator.market.start  #: of the simulation, ns since epoch: the clock's less ``lag``
+        self.lag = 0  #: how far the simulation stays behind, ns; it grows where the machine is too slow for it
 
     async def open(self) -> None:
         """Listens.
@@ -91,12 +96,15 @@ class SocketServer:
             except (OSError, OverflowError) as error:
                 await self.close()
                 raise ConfigError(f"{line}: port {self._ports.get(line, 0)} cannot be had: {error}") from error
-        self._tasks.append(asyncio.create_task(self._keep_time()))
+        self._tick()
         if self._senders:
             self._tasks.append(asyncio.create_task(self._look_for_listeners()))
 
     async def close(self) -> None:
         """Ends every connection and task; may be called again."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -143,7 +151,7 @@ class SocketServer:
 
     def _handshake(self, line: str, connection: ServerConnection, request: HandshakeRequest) -> Response | None:
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
-        now = self._clock()
+        now = self.time
         if headers.get("upgrade", "").lower() != "websocket":
             reply = self.simulator.rest(line, request.path, headers, now)
             return _response(connection, reply.status, reply.body, reply.headers)
@@ -154,7 +162,7 @@ class SocketServer:
             extra = {"Retry-After": str(number.retry_after)} if number.retry_after else {}
             return _response(connection, number.status, number.reason, extra)
         connection.client_of_line = self._clients[number] = _Client(number)  # type: ignore[attr-defined]
-        self._pump()
+        self._heard()
         return None
 
     async def _talk(self, connection: ServerConnection) -> None:
@@ -166,13 +174,13 @@ class SocketServer:
         try:
             while True:
                 message = await connection.recv()
-                self.simulator.receive(client.number, message, self._clock())
-                self._pump()
+                self.simulator.receive(client.number, message, self.time)
+                self._heard()
         except ConnectionClosed:
             pass
         finally:
             del self._clients[client.number]
-            self.simulator.disconnect(client.number, self._clock())
+            self.simulator.disconnect(client.number, self.time)
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
@@ -194,24 +202,40 @@ class SocketServer:
 
     # ---- time
 
-    async def _keep_time(self) -> None:
-        while True:
-            self._pump()
-            due = self.simulator.next_time
-            wait = None if due == NEVER else max(_STEP, (due - self._clock()) / 1e9)
-            self._moved.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), wait)
-
-    def _pump(self) -> None:
-        """Lets happen what is due, and hands it to those who send."""
-        now = self._clock()
+    def _tick(self) -> None:
+        """Lets happen what is due, for a bounded time, and asks to be called again."""
+        begun = now = self._clock()
         simulator = self.simulator
-        simulator.advance(now)
-        for item in simulator.take_output(now):
+        target = now - self.lag
+        if target - self.time > LAG_STEP:  # too much to do for this machine: time itself gives way
+            self.lag += target - self.time - LAG_STEP
+            target = self.time + LAG_STEP
+        while (due := simulator.next_time) <= target and now - begun < WORK_NS:
+            self.time = max(self.time, due)
+            simulator.advance(self.time)
+            self._deliver()
+            now = self._clock()
+        if due > target:
+            self.time = max(self.time, target)
+        self._sleep(soon=due <= target)
+
+    def _sleep(self, *, soon: bool = False) -> None:
+        """Until something is due, or at once, after the others of this loop had their turn."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.simulator.next_time
+        if not self._closed and due != NEVER:
+            delay = 0.0 if soon else max(_STEP, (due - self.time) / 1e9)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _deliver(self) -> None:
+        """What is on its way arrives at those who send."""
+        simulator = self.simulator
+        for item in simulator.take_output(self.time):
             if (client := self._clients.get(item.connection)) is not None:
                 if client.waiting.qsize() >= BUFFER_FRAMES and isinstance(item, Frame):
-                    self._kill_slow(client, now)
+                    self._kill_slow(client)
                 else:
                     client.waiting.put_nowait(item)
             elif isinstance(item, Frame):
@@ -220,13 +244,17 @@ class SocketServer:
         for number, client in self._clients.items():
             if client.connection is not None and simulator.is_half_open(number):
                 client.connection.transport.pause_reading()
-        self._moved.set()
 
-    def _kill_slow(self, client: _Client, now: int) -> None:
+    def _heard(self) -> None:
+        """After something came from a client: answers, and perhaps an earlier time to wake."""
+        self._deliver()
+        self._sleep()
+
+    def _kill_slow(self, client: _Client) -> None:
         """What waits is lost; the provider's last words may arrive, or not."""
         while not client.waiting.empty():
             client.waiting.get_nowait()
-        self.simulator.kill_slow(client.number, now)
+        self.simulator.kill_slow(client.number, self.time)
         if client.connection is not None:
             asyncio.get_running_loop().call_later(_LAST_WORDS, client.connection.transport.abort)
 
@@ -237,12 +265,14 @@ class SocketServer:
             for sender in self._senders:
                 heard = sender.is_heard()
                 if heard and sender.connection is None:
-                    found = self.simulator.connect(sender.line, self._clock())
+                    found = self.simulator.connect(sender.line, self.time)
                     sender.connection = found if isinstance(found, int) else None
                 elif not heard and sender.connection is not None:
-                    self.simulator.disconnect(sender.connection, self._clock())
+                    self.simulator.disconnect(sender.connection, self.time)
                     sender.connection = None
-            self._pump()
+                else:
+                    continue
+                self._heard()
             await asyncio.sleep(_LOOK)
 
 

@@ -138,7 +138,7 @@ class Simulation:
     @property
     def elapsed(self) -> float:
         """Seconds since the entering, the clock of the faults."""
-        return (self._clock() - self._simulator.market.start) / NANOS
+        return (self._server.time - self._simulator.market.start) / NANOS
 
 
 def _provider(line: str, url: str, options: Mapping[str, Any]) -> Provider:
