@@ -1,5 +1,6 @@
 // Alpaca stocks (v2) and crypto (v1beta3), JSON and msgpack: every field of the messages that become events, in any
 // order. Layout: https://docs.alpaca.markets/docs/real-time-stock-pricing-data and its crypto page.
+#include "wire/alpaca.hpp"
 #include "wire/formats.hpp"
 #include "wire/letters.hpp"
 #include "wire/values.hpp"
@@ -7,10 +8,6 @@
 namespace tf::wire {
 
 namespace {
-
-// SIP quote sizes are shares since this instant (2025-11-03 in New York), round lots before it.
-constexpr int64_t SHARES_SINCE = 1'762'146'000 * NANOS;
-constexpr int64_t ROUND_LOT = 100;
 
 // A message's fields by key. One letter means other things in other messages, so they are read when `T` is known.
 template <class Value>
@@ -90,9 +87,9 @@ void quote(Decoding& decoding, const Fields<Value>& fields, Message& message, Fa
     read_amount(fields.as, ask.quantity, fault);
     if (!crypto) {
         message.conditions = conditions(fields, LETTERS.quotes);
-        if (message.ts_event != 0 && message.ts_event < SHARES_SINCE) {
-            fault.inexact |= __builtin_mul_overflow(bid.quantity, ROUND_LOT, &bid.quantity);
-            fault.inexact |= __builtin_mul_overflow(ask.quantity, ROUND_LOT, &ask.quantity);
+        if (message.ts_event != 0 && message.ts_event < ALPACA_SHARES_SINCE) {
+            fault.inexact |= __builtin_mul_overflow(bid.quantity, ALPACA_ROUND_LOT, &bid.quantity);
+            fault.inexact |= __builtin_mul_overflow(ask.quantity, ALPACA_ROUND_LOT, &ask.quantity);
         }
     }
     if (fault.any()) return fault.count(decoding.counts);
@@ -231,8 +228,16 @@ void message(Decoding& decoding, const Value& object) {
 
 }  // namespace
 
-void decode_alpaca(Decoding& decoding) { decode_objects(decoding, nullptr, message<JsonValue>); }
+std::unique_ptr<FormatState> alpaca_state() { return std::make_unique<AlpacaState>(); }
 
-void decode_alpaca_packed(Decoding& decoding) { decode_packed(decoding, nullptr, message<PackedValue>); }
+void decode_alpaca(Decoding& decoding) { decode_objects(decoding, alpaca_kernel().messages, message<JsonValue>); }
+
+void decode_alpaca_packed(Decoding& decoding) { decode_packed(decoding, alpaca_kernel().packed, message<PackedValue>); }
+
+void decode_alpaca_crypto(Decoding& decoding) { decode_objects(decoding, nullptr, message<JsonValue>); }
+
+void decode_alpaca_crypto_packed(Decoding& decoding) { decode_packed(decoding, nullptr, message<PackedValue>); }
 
 }  // namespace tf::wire
+
+TF_DEFINE_TARGETS(wire::AlpacaKernel, alpaca_kernel)

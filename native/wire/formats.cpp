@@ -8,10 +8,10 @@ namespace {
 
 constexpr FormatEntry FORMATS[] = {
     {"polygon", decode_polygon, nullptr},
-    {"alpaca", decode_alpaca, nullptr},
+    {"alpaca", decode_alpaca, alpaca_state},
     {"alpaca-msgpack", decode_alpaca_packed, nullptr},
-    {"alpaca-crypto", decode_alpaca, nullptr},
-    {"alpaca-crypto-msgpack", decode_alpaca_packed, nullptr},
+    {"alpaca-crypto", decode_alpaca_crypto, nullptr},
+    {"alpaca-crypto-msgpack", decode_alpaca_crypto_packed, nullptr},
     {"finnhub", decode_finnhub, nullptr},
     {"schwab", decode_schwab, schwab_state},
 };
