@@ -26,7 +26,8 @@ inline void require(bool holds) {
 
 // Decodes the frame twice with one decoder, the second time into memory of `room` events.
 inline FrameOutcome decode_frame(const wire::FrameOptions& options, const uint8_t* data, size_t size, size_t room) {
-    static const char* const symbols[] = {"AAPL", "MSFT", "SPY", "F", "BRK.B", "GOOGLABC", "LONGSYMBOL", "BTC/USD"};
+    static const char* const symbols[] = {"AAPL",     "MSFT",       "SPY",     "F",   "BRK.B",
+                                          "GOOGLABC", "LONGSYMBOL", "BTC/USD", "TSLA"};
     wire::Frames frames(options);
     uint32_t instrument = 10;
     for (const char* symbol : symbols) require(frames.map(symbol, std::strlen(symbol), instrument++));

@@ -17,12 +17,22 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 NATIVE = Path(__file__).resolve().parent.parent
 sys.path.append(str(NATIVE.parent))
 
-from tests.reference import capture, iex, itch, lobster, wire_polygon  # noqa: E402 - from the checkout this file is in
+from tests.reference import (  # noqa: E402 - from the checkout this file is in
+    capture,
+    iex,
+    itch,
+    lobster,
+    wire_alpaca,
+    wire_finnhub,
+    wire_polygon,
+    wire_schwab,
+)
 
 X86 = platform.machine() in {"x86_64", "AMD64"}
 MARCH = {"baseline": ["-march=x86-64-v2"], "avx2": ["-march=x86-64-v3"], "avx512": ["-march=x86-64-v4"]}
@@ -52,6 +62,12 @@ ENCODERS = {
     "pcap": capture_of,
     "lobster": lobster.random_rows,
     "polygon": wire_polygon.random_frame,
+    "alpaca": wire_alpaca.random_frame,
+    "alpaca_msgpack": wire_alpaca.random_packed_frame,
+    "alpaca_crypto": partial(wire_alpaca.random_frame, crypto=True),
+    "alpaca_crypto_msgpack": partial(wire_alpaca.random_packed_frame, crypto=True),
+    "finnhub": wire_finnhub.random_frame,
+    "schwab": wire_schwab.random_frame,
 }
 
 
