@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-SYMBOLS: Final = ("AAPL", "MSFT", "SPY", "QQQ", "IWM", "AMD", "TSLA", "NVDA", "F", "BRK.B", "GOOGL", "INTC")
+from bench.generate_frames import SYMBOLS
+
 EXCHANGES: Final = "ABCHJKLMNPQUVXYZ"
 START_NS: Final = 1_790_000_000 * 10**9
 STEP_NS: Final = 1_234_567

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from bench import generate_frames
+from bench import generate_alpaca, generate_frames
 from bench.groups import Setting
 from bench.measure import NS, Contender, Contest, Row, local
 from bench.peers import json_frames
 
 OURS = "engine"
+#: the fields of an Alpaca quote that our records have
+ALPACA_FIELDS: dict[str, Any] = {
+    "S": str,
+    "bx": str,
+    "bp": float,
+    "bs": int,
+    "ax": str,
+    "ap": float,
+    "as": int,
+    "c": list[str],
+    "z": str,
+}
 
 
 def decoding(format: str, provider: str, frames: Sequence[bytes], messages: int, symbols: Sequence[str]) -> Contender:
@@ -47,7 +60,21 @@ def polygon(per_frame: int, *, into_numpy: bool) -> Callable[[Setting], Contest]
     return build
 
 
-# The rows of Alpaca's JSON and msgpack belong here, too: `decoding`, `json_frames.typed(..., encoding="msgpack")`.
+def alpaca(encoding: str, per_frame: int) -> Callable[[Setting], Contest]:
+    def build(setting: Setting) -> Contest:
+        count = setting.count(100_000, 5_000)
+        make = generate_alpaca.json_frames if encoding == "json" else generate_alpaca.msgpack_frames
+        frames = make(count, per_frame)
+        # its msgpack times are an extension that becomes a datetime, of microseconds
+        fields = ALPACA_FIELDS | {"t": datetime if encoding == "msgpack" else str}
+        name = "alpaca" if encoding == "json" else "alpaca-msgpack"
+        note = f"{count:,} quotes, {per_frame} a frame, {sum(map(len, frames)) / count:.0f} bytes a quote"
+        peer = json_frames.typed(frames, count, fields, encoding)
+        return Contest(decoding(name, "alpaca", frames, count, generate_frames.SYMBOLS), (peer,), note)
+
+    return build
+
+
 ROWS = [
     Row(
         "polygon",
@@ -64,5 +91,30 @@ ROWS = [
         polygon(1, into_numpy=False),
         40.0,
         "100 cycles for the call, and a quote whose steps wait for each other",
+    ),
+    Row(
+        "alpaca_json",
+        "Alpaca quotes to records, JSON, frames of 100",
+        NS,
+        alpaca("json", 100),
+        15.0,
+        "60 cycles: 135 bytes, 10 keys compared, 4 numbers in one vector, a time in another, two 64-byte stores",
+    ),
+    Row("alpaca_json_1", "Alpaca quotes to records, JSON, frames of one", NS, alpaca("json", 1), 40.0, "as polygon_1"),
+    Row(
+        "alpaca_msgpack",
+        "Alpaca quotes to records, msgpack, frames of 100",
+        NS,
+        alpaca("msgpack", 100),
+        12.5,
+        "50 cycles: 77 bytes, keys compared one behind the other, two divisions, two 64-byte stores",
+    ),
+    Row(
+        "alpaca_msgpack_1",
+        "Alpaca quotes to records, msgpack, frames of one",
+        NS,
+        alpaca("msgpack", 1),
+        40.0,
+        "as polygon_1",
     ),
 ]

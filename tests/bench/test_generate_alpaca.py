@@ -4,12 +4,13 @@ import msgpack
 import pytest
 
 from bench import generate_alpaca
+from bench.generate_frames import SYMBOLS
 from engine._native.wire import FrameDecoder
 
 
 def decoded(name: str, frames: tuple[bytes, ...]) -> list[tuple]:
     decoder = FrameDecoder(name, provider="alpaca")
-    for number, symbol in enumerate(generate_alpaca.SYMBOLS):
+    for number, symbol in enumerate(SYMBOLS):
         decoder.map(symbol, number)
     rows = [row for frame in frames for row in decoder.receive_bytes(frame).tolist()]
     assert decoder.counts["unknown_venues"] == decoder.counts["unknown_symbols"] == 0
