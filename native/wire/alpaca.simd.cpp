@@ -277,7 +277,12 @@ const uint8_t* messages(Decoding& decoding, const uint8_t* at, const uint8_t* en
 
 // ---- msgpack
 
-constexpr size_t PACKED_MAX = 128;  // bytes a quote's kernel may read
+// The fewest bytes of a quote, and of what is left of it behind each of these numbers: what is shorter is not whole, and
+// nothing is read that lies further on.
+constexpr int64_t PACKED_LEAST = 56;
+constexpr int64_t BEHIND_BP = 38;
+constexpr int64_t BEHIND_AP = 25;
+constexpr int64_t BEHIND_AS = 21;
 constexpr double SURE_BELOW = 1e6;  // see exact_double
 
 // A number at `at`, which moves behind it, as a count of 1e-9; false if it is for the general path.
@@ -306,7 +311,8 @@ inline bool take_number(const uint8_t*& at, int64_t& count) {
     return true;
 }
 
-// Whether the `N - 1` bytes at `at` are `text`; moves behind them.
+// Not 0 where the bytes at `at` are not `text`; moves behind them. (a, b and c are written \x61 to \x63 in such texts,
+// because behind an escape they would belong to it.)
 template <size_t N>
 inline uint64_t passes(const uint8_t*& at, const char (&text)[N]) {
     static_assert(N - 1 == 3 || N - 1 == 4);
@@ -316,40 +322,26 @@ inline uint64_t passes(const uint8_t*& at, const char (&text)[N]) {
     return wrong;
 }
 
-// The quote at `at`, PACKED_MAX bytes of which can be read; the byte behind it, null if it is for the general path.
-inline const uint8_t* take_packed(Decoding& decoding, const uint8_t* at, Quote& quote) {
-    if (differs(at, "\x8B\xA1T\xA1q\xA1S") != 0) return nullptr;
+// The quote at `at`; the byte behind it, null if it is for the general path.
+inline const uint8_t* take_packed(Decoding& decoding, const uint8_t* at, const uint8_t* end, Quote& quote) {
+    if (end - at < PACKED_LEAST || differs(at, "\x8B\xA1T\xA1q\xA1S") != 0) return nullptr;
     const size_t size = at[7] - size_t{0xA0};
     const uint8_t* const symbol = at + 8;
     if (size - 1 >= 8) return nullptr;
     at = symbol + size;
-    uint64_t wrong = passes(at,
-                            "\xA2"
-                            "bx\xA1");
+    uint64_t wrong = passes(at, "\xA2\x62x\xA1");
     const uint8_t bid = *at++;
-    wrong |= passes(at,
-                    "\xA2"
-                    "bp");
-    if (wrong != 0 || !take_number(at, quote.count[BP])) return nullptr;
-    wrong = passes(at,
-                   "\xA2"
-                   "bs");
+    wrong |= passes(at, "\xA2\x62p");
+    if (wrong != 0 || !take_number(at, quote.count[BP]) || end - at < BEHIND_BP) return nullptr;
+    wrong = passes(at, "\xA2\x62s");
     if (wrong != 0 || !take_number(at, quote.count[BS])) return nullptr;
-    wrong = passes(at,
-                   "\xA2"
-                   "ax\xA1");
+    wrong = passes(at, "\xA2\x61x\xA1");
     const uint8_t ask = *at++;
-    wrong |= passes(at,
-                    "\xA2"
-                    "ap");
-    if (wrong != 0 || !take_number(at, quote.count[AP])) return nullptr;
-    wrong = passes(at,
-                   "\xA2"
-                   "as");
-    if (wrong != 0 || !take_number(at, quote.count[AS])) return nullptr;
-    wrong = passes(at,
-                   "\xA1"
-                   "c\x91\xA1");
+    wrong |= passes(at, "\xA2\x61p");
+    if (wrong != 0 || !take_number(at, quote.count[AP]) || end - at < BEHIND_AP) return nullptr;
+    wrong = passes(at, "\xA2\x61s");
+    if (wrong != 0 || !take_number(at, quote.count[AS]) || end - at < BEHIND_AS) return nullptr;
+    wrong = passes(at, "\xA1\x63\x91\xA1");
     const uint8_t condition = *at++;
     wrong |= passes(at, "\xA1z\xA1");
     const uint8_t tape = *at++;
@@ -365,18 +357,10 @@ inline const uint8_t* take_packed(Decoding& decoding, const uint8_t* at, Quote& 
 
 const uint8_t* packed(Decoding& decoding, const uint8_t* at, const uint8_t* end, uint64_t& left) {
     while (left != 0) {
-        const auto there = static_cast<size_t>(end - at);
-        uint8_t tail[PACKED_MAX];
-        const uint8_t* text = at;
-        if (__builtin_expect(there < PACKED_MAX, 0)) {  // near the end of the frame: read a copy with room behind it
-            std::memcpy(tail, at, there);
-            std::memset(tail + there, 0, PACKED_MAX - there);
-            text = tail;
-        }
         Quote quote;
-        const uint8_t* const behind = take_packed(decoding, text, quote);
-        if (behind == nullptr || static_cast<size_t>(behind - text) > there || !push(decoding, quote)) break;
-        at += behind - text;
+        const uint8_t* const behind = take_packed(decoding, at, end, quote);
+        if (behind == nullptr || !push(decoding, quote)) break;
+        at = behind;
         --left;
     }
     return at;
