@@ -43,6 +43,7 @@ def command() -> None:
 @click.option(
     "--rate", type=click.IntRange(1, 100_000), default=RATE, show_default=True, help="Acts a second and symbol."
 )
+@click.option("--truth", type=click.Path(dir_okay=False), help="Writes what stood behind each frame, as JSON lines.")
 @click.option("--key", default=None, help="The only key that is accepted; any by default.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=None, help="Ends by itself after that.")
 def provider(
@@ -54,6 +55,7 @@ def provider(
     symbols: str,
     feed: str | None,
     rate: int,
+    truth: str | None,
     key: str | None,
     seconds: float | None,
 ) -> None:
@@ -77,7 +79,9 @@ def provider(
     else:
         make = lambda start: Market(names, seed, start=start, rate=rate)  # noqa: E731
     try:
-        simulation = Simulation(make, [line], spec, seed=seed, ports={line: port}, options=options)
+        simulation = Simulation(
+            make, [line], spec, seed=seed, ports={line: port}, options=options, log=False, truth_file=truth
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
     asyncio.run(_serve(simulation, line, seconds))

@@ -21,10 +21,12 @@ from engine.sim.market import SYMBOLS, Market
 from engine.sim.server import SocketServer
 from engine.sim.simulator import PROVIDERS, Simulator, provider_of
 from engine.sim.truth import TruthBook
+from engine.sim.truth_log import TruthFile
 from engine.sim.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from engine.sim.faults import Fault
@@ -79,6 +81,8 @@ class Simulation:
         seed: of the market, where no world brings its own, and of what faults draw.
         ports: line -> port; free ones by default.
         options: arguments of the simulated providers by line, such as {"alpaca": {"symbol_limit": 30}}.
+        log: whether ``truth.log`` keeps what stood behind every frame.
+        truth_file: where to write that as well, one JSON object a frame (`TruthFile`).
         clock: ns since epoch.
 
     Raises:
@@ -99,6 +103,8 @@ class Simulation:
         seed: int = 0,
         ports: Mapping[str, int] | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
+        log: bool = True,
+        truth_file: str | Path | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._world = world
@@ -106,6 +112,9 @@ class Simulation:
         self._seed = seed
         self._ports = dict(ports or {})
         self._options = dict(options or {})
+        self._log = log
+        self._truth_path = truth_file
+        self._truth_file: TruthFile | None = None
         self._clock = clock
         self.faults = Simulator(self._market(0), providers, faults, options=options, log=False).faults
         self.providers: tuple[Provider, ...] = ()
@@ -121,7 +130,17 @@ class Simulation:
 
     async def __aenter__(self) -> Self:
         market = self._market(self._clock())
-        self._simulator = Simulator(market, self._lines, self.faults, seed=self._seed, options=self._options)
+        if self._truth_path is not None:
+            self._truth_file = TruthFile(self._truth_path)
+        self._simulator = Simulator(
+            market,
+            self._lines,
+            self.faults,
+            seed=self._seed,
+            options=self._options,
+            log=self._log,
+            sink=self._truth_file.write if self._truth_file is not None else None,
+        )
         self.truth = SimulationTruth(market, self._simulator.truth)
         self._server = SocketServer(self._simulator, self._ports, clock=self._clock)
         await self._server.open()
@@ -134,6 +153,8 @@ class Simulation:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._server.close()
+        if self._truth_file is not None:
+            self._truth_file.close()
 
     @property
     def elapsed(self) -> float:

@@ -32,7 +32,7 @@ from engine.sim.truth_log import Closed, Frame, TruthLog
 from engine.sim.world import TICK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from fractions import Fraction
 
     from engine.sim.market import Level, Market, Tick
@@ -98,6 +98,7 @@ class Simulator:
         seed: of what faults draw; the market has its own.
         options: arguments of the servers' classes by line, such as {"polygon": {"key": "secret"}}.
         log: whether `truth` keeps what was sent.
+        sink: called with each frame that is sent.
 
     Raises:
         ConfigError: a name or a fault that cannot be; the message says what was expected.
@@ -112,12 +113,13 @@ class Simulator:
         seed: int = 0,
         options: Mapping[str, Mapping[str, Any]] | None = None,
         log: bool = True,
+        sink: Callable[[Frame], object] | None = None,
     ) -> None:
         if isinstance(lines, str) or len(set(lines)) != len(lines):
             raise ConfigError(f"lines are {lines!r}; expected a sequence of names, each once")
         self.market = market
         self.faults = parse_faults(faults, lines)
-        self.truth = TruthLog() if log else TruthLog(0)
+        self.truth = TruthLog(sink=sink) if log else TruthLog(0, sink)
         self._lines = {
             name: _Line(name, make_server(name, market, **(options or {}).get(name, {})), Draws(seed, _STREAM + index))
             for index, name in enumerate(lines)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.core.events import Side
 from engine.sim.market import NO_TOP, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from engine.sim.providers.protocol import Change
 
-__all__ = ["FRAMES_MAX", "Closed", "Frame", "LineTruth", "TruthLog"]
+__all__ = ["FRAMES_MAX", "Closed", "Frame", "LineTruth", "TruthFile", "TruthLog"]
 
-FRAMES_MAX: Final = 2_000_000  #: frames a log keeps; what comes later is not logged, and `TruthLog.complete` says so
+FRAMES_MAX: Final = 500_000  #: frames a log keeps; what comes later is not logged, and `TruthLog.complete` says so
 
 
 class Frame(NamedTuple):
@@ -92,10 +94,16 @@ class LineTruth:
 
 
 class TruthLog:
-    """Every frame that left, by line and connection; without their bytes."""
+    """Every frame that left, by line and connection; without their bytes.
 
-    def __init__(self, limit: int = FRAMES_MAX) -> None:
+    Args:
+        limit: frames to keep.
+        sink: called with each frame, kept or not, such as `TruthFile.write`.
+    """
+
+    def __init__(self, limit: int = FRAMES_MAX, sink: Callable[[Frame], object] | None = None) -> None:
         self.complete = True  #: False once the log was full
+        self._sink = sink
         self._limit = limit
         self._count = 0
         self._frames: dict[int, list[Frame]] = {}
@@ -108,6 +116,8 @@ class TruthLog:
 
     def sent(self, frame: Frame) -> None:
         """A frame leaves."""
+        if self._sink is not None:
+            self._sink(frame)
         if self._count >= self._limit:
             self.complete = False
             return
@@ -121,3 +131,35 @@ class TruthLog:
     def frames(self, connection: int) -> Sequence[Frame]:
         """What went out on a connection; its n-th frame is at n - 1."""
         return self._frames.get(connection, [])
+
+
+class TruthFile:
+    """The log as a file: one JSON object a frame and line, in the order of sending; numbers are counts of 1e-9 and ns.
+
+    Fields: ``line``, ``connection``, ``number``, ``time``, ``fault``, and ``changes``: each with ``symbol``,
+    ``sequence`` and, where it has them, ``venue``, ``bid`` and ``ask`` ([venue, price, quantity]), ``levels`` ([side,
+    price, quantity]), ``clear``, ``prints``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._file = open(path, "w", encoding="ascii", buffering=1)  # noqa: SIM115 - `close` closes it
+
+    def write(self, frame: Frame) -> None:
+        """One line."""
+        row = {name: getattr(frame, name) for name in ("line", "connection", "number", "time", "fault")}
+        row["changes"] = [_row(change) for change in frame.changes]
+        self._file.write(json.dumps(row, separators=(",", ":")) + "\n")
+
+    def close(self) -> None:
+        """No more lines."""
+        self._file.close()
+
+
+def _row(change: Change) -> dict[str, object]:
+    row: dict[str, object] = {"symbol": change.symbol, "sequence": change.sequence}
+    if change.top is not None:
+        row |= {"bid": change.top.bid, "ask": change.top.ask}
+    for name in ("venue", "levels", "clear", "prints"):
+        if value := getattr(change, name):
+            row[name] = value
+    return row

@@ -43,9 +43,11 @@ def test_the_first_line_says_where_and_an_interrupt_is_a_clean_end() -> None:
         assert process.stdout.read() == ""
 
 
-def test_it_ends_by_itself() -> None:
-    result = CliRunner().invoke(main, ["sim", "provider", "iex", "--seconds", "0.1"])
+def test_it_ends_by_itself(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    result = CliRunner().invoke(main, ["sim", "provider", "iex", "--seconds", "0.1", "--truth", str(truth)])
     assert result.exit_code == 0
+    assert truth.exists()
     assert set(json.loads(result.stdout)) == {"provider", "url"}
 
 

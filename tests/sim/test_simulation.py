@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from websockets.asyncio.client import connect
@@ -42,6 +43,28 @@ def test_providers_truth_and_the_end_of_everything():
             await connect(polygon.url)
 
     asyncio.run(asyncio.wait_for(work(), 20))
+
+
+def test_the_truth_as_a_file(tmp_path):
+    path = tmp_path / "truth.jsonl"
+
+    async def work() -> None:
+        async with (
+            Simulation(providers=["polygon"], log=False, truth_file=path) as sim,
+            connect(sim.urls["polygon"]) as client,
+        ):
+            await client.send('{"action":"auth","params":"k"}')
+            await client.send('{"action":"subscribe","params":"Q.*"}')
+            for _ in range(6):
+                await client.recv()
+            assert sim.truth.log.frames(1) == []
+
+    asyncio.run(asyncio.wait_for(work(), 20))
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["number"] for row in rows[:6]] == [1, 2, 3, 4, 5, 6]
+    (change, *_) = rows[3]["changes"]
+    assert change["symbol"] in {"AAPL", "MSFT", "SPY"}
+    assert len(change["bid"]) == len(change["ask"]) == 3
 
 
 def test_the_default_world_and_mistakes():

@@ -1,9 +1,11 @@
 """What stood behind frames."""
 
+import json
+
 from engine.core.events import Side
 from engine.sim.market import NO_TOP, Slot, Top
 from engine.sim.providers.protocol import Change
-from engine.sim.truth_log import Frame, LineTruth, TruthLog
+from engine.sim.truth_log import Frame, LineTruth, TruthFile, TruthLog
 
 
 def frame(number, *changes, connection=1):
@@ -49,3 +51,27 @@ def test_a_log_keeps_frames_by_connection_without_bytes_and_says_when_it_was_ful
     assert log.connections("polygon") == ()
     assert [(each.number, each.data) for each in log.frames(1)] == [(1, b"")]
     assert log.frames(9) == []
+
+
+def test_a_file_has_a_line_a_frame(tmp_path):
+    file = TruthFile(tmp_path / "truth")
+    log = TruthLog(0, file.write)
+    log.opened("iex", 1)
+    level = Change("A", 1, 8, levels=((Side.BID, 10, 5),))
+    log.sent(frame(1, Change("A", 2, top=top(10)), level, Change("", 3, clear=True), Change("A", 4, prints=1)))
+    file.close()
+    (row,) = map(json.loads, (tmp_path / "truth").read_text().splitlines())
+    assert row == {
+        "line": "iex",
+        "connection": 1,
+        "number": 1,
+        "time": 10,
+        "fault": "",
+        "changes": [
+            {"symbol": "A", "sequence": 2, "bid": [1, 10, 5], "ask": [1, 11, 5]},
+            {"symbol": "A", "sequence": 1, "venue": 8, "levels": [[1, 10, 5]]},
+            {"symbol": "", "sequence": 3, "clear": True},
+            {"symbol": "A", "sequence": 4, "prints": 1},
+        ],
+    }
+    assert log.frames(1) == []

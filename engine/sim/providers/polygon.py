@@ -57,6 +57,7 @@ class _Session:
     opened: int
     key: str = field(default="", repr=False)
     authenticated: bool = False
+    surplus: bool = False  # over the limit of its key, and to be told so
     topics: set[str] = field(default_factory=set)  # "T.AAPL", "Q.*"
 
 
@@ -69,7 +70,8 @@ class PolygonServer:
 
     Args:
         key: the only key that is accepted; None accepts any.
-        policy: who goes when a key connects twice, the "evict"ed older or the newcomer, "refuse".
+        policy: who goes when a key connects twice: the older ("evict") or, once it has subscribed, the newcomer
+            ("refuse"). Both were seen.
         limit: connections a key may hold.
         topics: what the plan includes.
     """
@@ -203,8 +205,9 @@ class PolygonServer:
         others = [number for number, each in self._sessions.items() if each.authenticated and each.key == key]
         if self.conditions.slot_taken:
             self._exceeded(connection)
-        elif len(others) > self._limit:
-            self._exceeded(others[0] if self._policy == "evict" else connection)
+        elif len(others) > self._limit and self._policy == "evict":
+            self._exceeded(others[0])
+        session.surplus = len(others) > self._limit and self._policy == "refuse"
 
     def _exceeded(self, connection: int) -> None:
         self._status(connection, "max_connections", "Maximum number of websocket connections exceeded. ")
@@ -222,6 +225,8 @@ class PolygonServer:
                 session.topics.add(pair)
                 replies.append(_status("success", f"subscribed to: {pair}"))
         self._reply(connection, replies)
+        if session.surplus:  # such newcomers were seen to be acknowledged before they are told
+            self._exceeded(connection)
 
     def _unsubscribe(self, connection: int, session: _Session, params: str) -> None:
         replies = []

@@ -104,6 +104,10 @@ def test_over_the_connection_limit(policy):
     one, two = talk.login(), talk.connect()
     talk.take()
     talk.send(two, {"action": "auth", "params": "k"})
+    if policy == "refuse":
+        assert talk.take_messages(two) == [AUTHENTICATED]
+        talk.send(two, {"action": "subscribe", "params": "T.AAPL"})
+        assert "subscribed to: T.AAPL" in str(talk.output[0].data)
     loser = one if policy == "evict" else two
     output = talk.take()
     status = next(item for item in output if item.connection == loser and "max_conn" in str(getattr(item, "data", "")))
