@@ -273,6 +273,11 @@ class MarketData:
             except Exception as error:
                 future.set_exception(error)
 
+    @property
+    def machine(self) -> Machine:
+        """The lines, composer and books inside: for tests of your own, to look at and not to touch."""
+        return self._machine
+
     # ---- readings
 
     def instrument(self, symbol: str) -> Instrument:

@@ -1,70 +1,80 @@
-"""``engine demo``: a seeded order flow through the native book, shown while it runs."""
+"""``engine demo``: a seeded market, served by simulated providers, received by the real adapters, while faults happen."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import sys
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 import numpy as np
 
-from engine._native.book import Book
 from engine.cli.output import figures, new_console, show, write_json
-from engine.core.clock import elapsed_ns
 from engine.core.units import NANOS
+from engine.market import MarketData
+from engine.sim.checker import CheckedLine, Checker
+from engine.sim.fault_watch import FaultWatch
+from engine.sim.faults import faults as drawn_faults
+from engine.sim.faults import parse_faults
+from engine.sim.market import SYMBOLS
+from engine.sim.simulation import RATE, Simulation
 from engine.sim.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
+    from rich.console import Group
     from rich.table import Table
+
+    from engine.feeds.book_view import BookView
+    from engine.sim.faults import Fault
 
 __all__ = ["command"]
 
 LEVELS: Final = 10
-_SYMBOL: Final = "DEMO"
-_FRAME_NS: Final = NANOS // 10
+LINES: Final = ("polygon", "alpaca-sip", "alpaca-iex", "iex", "finnhub")
+_LOOK_S: Final = 0.01  #: between two looks at the lines' health
+_FRAME_S: Final = 0.25
+_REST_S: Final = 1.0  #: at the end without market and faults, for what is on its way
+_ERRORS_SHOWN: Final = 5
 
 
 @click.command()
 @click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=7, show_default=True, help="The same seed, the same market."
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=7, show_default=True, help="Of the market and its faults."
 )
-@click.option(
-    "--seconds", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True, help="Virtual time."
-)
-@click.option(
-    "--speed",
-    type=click.FloatRange(0),
-    help="Virtual seconds a second; 0 is as fast as it goes. 1 by default on a terminal, else 0.",
-)
+@click.option("--seconds", type=click.FloatRange(1), default=15.0, show_default=True, help="How long it runs.")
+@click.option("--faults", "spec", help='Instead of those drawn from the seed: "mute polygon at=2s for=1s; ...", or "none".')
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, no table.")
-def command(seed: int, seconds: float, speed: float | None, as_json: bool) -> None:
-    """Show a ten-level book fed from a generated order flow, then a summary.
+def command(seed: int, seconds: float, spec: str | None, as_json: bool) -> None:
+    """Show one live book made of five redundant lines, while the lines fail.
 
-    The flow keeps a slow, plain book of its own; after every batch both are compared, and book_errors counts the levels
-    that differ. Ctrl-C leaves with the summary. Exit code 1 if there were book errors.
+    A seeded market is served on loopback by simulated providers that speak the wire protocols of Polygon/Massive,
+    Alpaca (SIP and IEX), IEX DEEP and Finnhub; the real adapters connect to them. After every batch the book is held
+    against the truth behind what each line has delivered: book_errors counts the disagreements. Exit code 1 if there
+    were any. Ctrl-C leaves with the summary.
 
     \b
-    Example: engine demo --seed 42 --seconds 30 --speed 2
+    Example: engine demo --seed 42 --seconds 30
+             engine demo --faults "mute polygon at=2s for=3s; disconnect iex at=4s"
     """
-    if not math.isfinite(seconds) or not math.isfinite(speed or 0.0):
-        raise click.UsageError(f"--seconds is {seconds}, --speed is {speed}; expected finite numbers")
+    if not math.isfinite(seconds):
+        raise click.UsageError(f"--seconds is {seconds}; expected a finite number")
+    run = Demo(seed, seconds, spec)
     live = sys.stdout.isatty() and not as_json
-    run = Demo(seed, seconds, (1.0 if live else 0.0) if speed is None else speed)
     with contextlib.suppress(KeyboardInterrupt):
         if live:
             _run_live(run)
         else:
-            run.run()
+            asyncio.run(run.run())
     if as_json:
         write_json(run.summary())
     else:
-        show(*([] if live else [run.table()]), figures("Summary", run.summary()))
+        show(*([] if live else run.tables()), figures("Summary", run.figures()))
+        for text in run.errors[:_ERRORS_SHOWN]:
+            show(f"wrong: {text}")
     if run.book_errors:
         raise SystemExit(1)
 
@@ -72,70 +82,187 @@ def command(seed: int, seconds: float, speed: float | None, as_json: bool) -> No
 def _run_live(run: Demo) -> None:
     from rich.live import Live
 
-    with Live(run.table(), console=new_console(), auto_refresh=False) as screen:
-        run.run(lambda: screen.update(run.table(), refresh=True))
+    with Live(run.screen(), console=new_console(), auto_refresh=False) as screen:
+        asyncio.run(run.run(lambda: screen.update(run.screen(), refresh=True)))
+
+
+def default_faults(seed: int, seconds: float) -> tuple[Fault, ...]:
+    """A mute line first, and some faults more as the seed will have them; the last fifth is quiet."""
+    length = f"{round(seconds * 1_000)}ms"
+    mute = parse_faults(f"mute polygon at={round(seconds * 100)}ms for={min(2_000, round(seconds * 150))}ms", LINES)
+    later = [
+        fault
+        for fault in drawn_faults(seed, LINES, length, count=max(2, round(seconds / 3)))
+        if fault.line != "polygon" or fault.at > mute[0].end + NANOS
+    ]
+    return tuple(sorted((*mute, *later), key=lambda fault: fault.at))
 
 
 class Demo:
-    """A world, the native book it feeds, and the comparison of both."""
+    """A simulation, a `MarketData` on it, and those who watch both."""
 
-    def __init__(self, seed: int, seconds: float, speed: float) -> None:
+    def __init__(self, seed: int, seconds: float, spec: str | None = None) -> None:
         self.seed = seed
-        self.speed = speed
-        self.world = World([_SYMBOL], seed=seed, duration=f"{seconds:.9f}s")
-        self.book = Book(by="order")
-        self.events = self.batches = self.book_errors = self.busy_ns = 0
-        self.now = self.world.start
+        self.seconds = seconds
+        if spec is None:
+            chosen = default_faults(seed, seconds)
+        else:
+            chosen = () if spec.strip() == "none" else parse_faults(spec, LINES)
+        world = World(SYMBOLS, seed, f"{round(seconds * 1_000)}ms", rate=RATE)
+        self.simulation = Simulation(world, LINES, chosen, seed=seed)
+        self.watch = FaultWatch(self.simulation.faults, 0)
+        self.errors: list[str] = []
+        self.book_errors = self.batches = self.comparisons = 0
+        self.elapsed = 0.0
+        self.finished = False
+        self._health: dict[str, dict[str, Any]] = {}
+        self._latency: dict[str, dict[str, Any]] = {}
+        self._stats: dict[str, int] = {}
+        self._book: BookView | None = None
+        self._depth: np.ndarray[Any, Any] | None = None
 
-    def run(self, draw: Callable[[], None] | None = None) -> None:
-        """Runs to the end of the world, at ``speed``; ``draw`` is called ten times a second."""
-        started = drawn = elapsed_ns()
-        for batch in self.world:
-            self._apply(batch)
-            if self.speed:
-                due = started + int((self.now - self.world.start) / self.speed)
-                time.sleep(max(0, due - elapsed_ns()) / NANOS)
-            if draw is not None and elapsed_ns() - drawn >= _FRAME_NS:
-                drawn = elapsed_ns()
+    async def run(self, draw: Callable[[], None] | None = None) -> None:
+        """Runs to the end; ``draw`` is called four times a second."""
+        async with self.simulation as simulation, MarketData(simulation.providers) as market:
+            self.watch = FaultWatch(simulation.faults, simulation.truth.market.start)
+            checker = self._checker(market)
+            market.on_change(lambda books: self._check(market, checker))
+            market.machine.lines  # noqa: B018 - made before symbols are asked for
+            self._book = None
+            task = asyncio.ensure_future(market.subscribe(SYMBOLS))
+            try:
+                await self._look_on(market, checker, draw)
+                await task
+            finally:
+                task.cancel()
+                self._note(market)
+
+    async def _look_on(self, market: MarketData, checker: Checker, draw: Callable[[], None] | None) -> None:
+        drawn = 0.0
+        while self.elapsed < self.seconds + _REST_S:
+            await asyncio.sleep(_LOOK_S)
+            self.elapsed = self.simulation.elapsed
+            self.watch.look(market.now(), market.health())
+            if self._book is None and SYMBOLS[0] in market.instruments:
+                self._book = market.book(SYMBOLS[0])
+            if draw is not None and self.elapsed - drawn >= _FRAME_S:
+                drawn = self.elapsed
+                self._note(market)
                 draw()
-        if draw is not None:
-            draw()
+        self._check(market, checker)
+        self._count(self._at_rest(market, checker))
+        self.finished = True
 
-    def _apply(self, batch: NDArray[np.void]) -> None:
-        started = elapsed_ns()
-        self.book.apply(batch)
-        self.busy_ns += elapsed_ns() - started
-        self.events += len(batch)
+    def _checker(self, market: MarketData) -> Checker:
+        machine = market.machine
+        lines = [
+            CheckedLine(feed.name, machine.aggregator.source(line), feed.facts.role, feed.facts.venue)
+            for line, feed in enumerate(machine.lines.feeds)
+        ]
+        truth = self.simulation.truth.log
+        return Checker(truth, machine.composer, machine.books, machine.instruments, lines)
+
+    def _check(self, market: MarketData, checker: Checker) -> None:
+        """After a batch: the book against the truth behind each line's last delivered frame."""
         self.batches += 1
-        self.now = int(batch["ts_recv"][-1])
-        self.book_errors += self.world.truth(_SYMBOL).disagreements(self.book, LEVELS)
+        lines = market.machine.lines
+        symbols: set[str] = set()
+        for line, name in enumerate(lines.names):
+            symbols |= checker.follow(name, *lines.connection(line))
+        self.comparisons += len(symbols)
+        self._count(checker.disagreements(sorted(symbols)))
+
+    def _at_rest(self, market: MarketData, checker: Checker) -> list[str]:
+        """The book against the market itself; a line that says it is not live may be missing."""
+        health = market.health()
+        down = any(report["state"] != "live" for report in health.values())
+        found = checker.at_rest(self.simulation.truth.market, SYMBOLS)
+        return [] if down else found
+
+    def _count(self, errors: Sequence[str]) -> None:
+        self.book_errors += len(errors)
+        room = 100 - len(self.errors)
+        self.errors += [f"{self.elapsed:.2f} s: {text}" for text in errors[: max(room, 0)]]
+
+    def _note(self, market: MarketData) -> None:
+        """What the tables show, kept for when the market is closed."""
+        self._health, self._latency, self._stats = market.health(), market.latency(), market.stats()
+        if self._book is not None:
+            self._depth = self._book.depth(LEVELS)
+
+    # ---- what is shown
 
     def summary(self) -> dict[str, Any]:
-        """The figures at the end."""
-        quote = self.book.bbo()
+        """Everything, for ``--json``."""
         return {
-            "seed": self.seed,
-            "seconds": (self.now - self.world.start) / NANOS,
-            "events": self.events,
-            "batches": self.batches,
-            "book_errors": self.book_errors,
-            "apply_ns_per_event": round(self.busy_ns / self.events, 1) if self.events else None,
-            "bid": _number(quote.bid),
-            "ask": _number(quote.ask),
-            "spread_bps": _number(round(self.book.spread_bps(), 3)),
+            **self.figures(),
+            "finished": self.finished,
+            "errors": self.errors,
+            "faults": self.watch.report(),
+            "latency_ns": {name: _plain(report) for name, report in self._latency.items()},
+            "health": {
+                name: {key: report[key] for key in ("state", "reason", "score", "updates", "reconnects", "malformed", "gaps")}
+                for name, report in self._health.items()
+            },
         }
 
-    def table(self) -> Table:
-        """The best ten levels of both sides."""
+    def figures(self) -> dict[str, Any]:
+        """The figures at the end."""
+        faults = self.watch.report()
+        return {
+            "seed": self.seed,
+            "seconds": round(min(self.elapsed, self.seconds), 3),
+            "frames": self._stats.get("frames", 0),
+            "batches": self.batches,
+            "comparisons": self.comparisons,
+            "book_errors": self.book_errors,
+            "faults_injected": len(faults),
+            "faults_detected": sum(row["detected_ms"] is not None for row in faults),
+        }
+
+    def screen(self) -> Group:
+        """All tables, one below the other."""
+        from rich.console import Group
+
+        return Group(*self.tables())
+
+    def tables(self) -> list[Table]:
+        """The book, the lines, the faults."""
+        return [self._book_table(), self._line_table(), self._fault_table()]
+
+    def _book_table(self) -> Table:
         from rich.table import Table
 
-        clock = (self.now - self.world.start) / NANOS
-        title = f"{_SYMBOL}  {clock:8.2f} s  {self.events:,} events  {self.book_errors} book errors"
+        title = f"{SYMBOLS[0]}  {self.elapsed:6.2f} s  {self._stats.get('frames', 0):,} frames  {self.book_errors} book errors"
         table = Table(title=title, title_justify="left")
-        for name in ("orders", "bid size", "bid", "ask", "ask size", "orders"):
+        for name in ("venues", "bid size", "bid", "ask", "ask size", "venues"):
             table.add_column(name, justify="right", min_width=8)
-        for level in self.book.depth(LEVELS):
+        for level in () if self._depth is None else self._depth:
             table.add_row(*_side_cells(level, "bid"), *reversed(_side_cells(level, "ask")))
+        return table
+
+    def _line_table(self) -> Table:
+        from rich.table import Table
+
+        table = Table(title="Lines (latency: stamp to callback returned, us)", title_justify="left")
+        for name in ("line", "state", "updates", "reconnects", "p50", "p99", "p99.9", "reason"):
+            table.add_column(name, justify="left" if name in {"line", "state", "reason"} else "right")
+        for name, report in self._health.items():
+            total = self._latency.get(name, {}).get("total", {})
+            spans = [_microseconds(total.get(key)) for key in ("p50", "p99", "p99_9")]
+            counts = (f"{report['updates'] + report['prints']:,}", f"{report['reconnects']}")
+            table.add_row(name, report["state"], *counts, *spans, report["reason"])
+        return table
+
+    def _fault_table(self) -> Table:
+        from rich.table import Table
+
+        table = Table(title="Faults", title_justify="left")
+        for name in ("fault", "line", "at ms", "for ms", "detected after ms", "recovered after ms"):
+            table.add_column(name, justify="left" if name in {"fault", "line"} else "right")
+        for row in self.watch.report():
+            if row["at_ms"] <= self.elapsed * 1_000:
+                table.add_row(*("" if value is None else str(value) for value in row.values()))
         return table
 
 
@@ -146,6 +273,13 @@ def _side_cells(level: np.void, side: str) -> tuple[str, str, str]:
     return f"{level[f'{side}_count']:,}", f"{level[f'{side}_quantity']:,.0f}", f"{price:,.2f}"
 
 
-def _number(value: float) -> float | None:
+def _microseconds(ns: float | None) -> str:
+    return "" if ns is None or math.isnan(ns) else f"{ns / 1_000:,.0f}"
+
+
+def _plain(report: dict[str, Any]) -> dict[str, Any]:
     """JSON has no nan."""
-    return None if np.isnan(value) else float(value)
+    return {
+        name: _plain(value) if isinstance(value, dict) else None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in report.items()
+    }

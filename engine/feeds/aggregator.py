@@ -199,10 +199,11 @@ class Aggregator:
 
         ``state``, ``reason``, ``since`` (ns), ``alone`` (no other line of its class), ``exempt`` (no other line with
         quotes, which would reveal wrong data), ``score``, ``updates``, ``prints``, ``suspect`` updates by reason,
+        ``duplicates``, ``reordered`` (messages left out or late by number or stamp),
         ``delay_ns`` of its last update (with the clocks' offset) and ``excess_ns`` over its best.
         """
         found = self._lines[line]
-        health, reading = found.health, found.reading
+        health, reading, counts = found.health, found.reading, self._read(found)
         reason = health.reason
         if health.state == "live" and health.alone:
             reason = "no other line of its class: silence is judged by heartbeats and its own rate"
@@ -218,6 +219,8 @@ class Aggregator:
             "updates": reading.updates,
             "prints": reading.prints,
             "suspect": {"crossed": reading.crossed, "scale": reading.scale, "replayed": reading.replayed},
+            "duplicates": counts.get("duplicates", 0),
+            "reordered": counts.get("reordered", 0),
             "delay_ns": health.delay,
             "excess_ns": health.excess,
         }
