@@ -1,4 +1,4 @@
-"""``engine demo``: a seeded market, served by simulated providers, received by the real adapters, while faults happen."""
+"""``engine demo``: a seeded market, served by simulated providers and received by the real adapters, amid faults."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ _ERRORS_SHOWN: Final = 5
     "--seed", type=click.IntRange(0, 2**64 - 1), default=7, show_default=True, help="Of the market and its faults."
 )
 @click.option("--seconds", type=click.FloatRange(1), default=15.0, show_default=True, help="How long it runs.")
-@click.option("--faults", "spec", help='Instead of those drawn from the seed: "mute polygon at=2s for=1s; ...", or "none".')
+@click.option(
+    "--faults", "spec", help='Instead of those drawn from the seed: "mute polygon at=2s for=1s; ...", or "none".'
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, no table.")
 def command(seed: int, seconds: float, spec: str | None, as_json: bool) -> None:
     """Show one live book made of five redundant lines, while the lines fail.
@@ -126,13 +128,14 @@ class Demo:
         async with self.simulation as simulation, MarketData(simulation.providers) as market:
             self.watch = FaultWatch(simulation.faults, simulation.truth.market.start)
             checker = self._checker(market)
-            market.on_change(lambda books: self._check(market, checker))
-            market.machine.lines  # noqa: B018 - made before symbols are asked for
-            self._book = None
+            loop = asyncio.get_running_loop()
+            # later in the same turn of the loop, so that comparing is not counted as a callback's time
+            market.on_change(lambda books: loop.call_soon(self._check, market, checker))
             task = asyncio.ensure_future(market.subscribe(SYMBOLS))
             try:
                 await self._look_on(market, checker, draw)
-                await task
+                if task.done():
+                    task.result()
             finally:
                 task.cancel()
                 self._note(market)
@@ -157,7 +160,7 @@ class Demo:
         machine = market.machine
         lines = [
             CheckedLine(feed.name, machine.aggregator.source(line), feed.facts.role, feed.facts.venue)
-            for line, feed in enumerate(machine.lines.feeds)
+            for line, feed in enumerate(machine.feeds)
         ]
         truth = self.simulation.truth.log
         return Checker(truth, machine.composer, machine.books, machine.instruments, lines)
@@ -201,7 +204,10 @@ class Demo:
             "faults": self.watch.report(),
             "latency_ns": {name: _plain(report) for name, report in self._latency.items()},
             "health": {
-                name: {key: report[key] for key in ("state", "reason", "score", "updates", "reconnects", "malformed", "gaps")}
+                name: {
+                    key: report[key]
+                    for key in ("state", "reason", "score", "updates", "reconnects", "malformed", "gaps")
+                }
                 for name, report in self._health.items()
             },
         }
@@ -233,7 +239,8 @@ class Demo:
     def _book_table(self) -> Table:
         from rich.table import Table
 
-        title = f"{SYMBOLS[0]}  {self.elapsed:6.2f} s  {self._stats.get('frames', 0):,} frames  {self.book_errors} book errors"
+        frames = self._stats.get("frames", 0)
+        title = f"{SYMBOLS[0]}  {self.elapsed:6.2f} s  {frames:,} frames  {self.book_errors} book errors"
         table = Table(title=title, title_justify="left")
         for name in ("venues", "bid size", "bid", "ask", "ask size", "venues"):
             table.add_column(name, justify="right", min_width=8)
@@ -246,7 +253,8 @@ class Demo:
 
         table = Table(title="Lines (latency: stamp to callback returned, us)", title_justify="left")
         for name in ("line", "state", "updates", "reconnects", "p50", "p99", "p99.9", "reason"):
-            table.add_column(name, justify="left" if name in {"line", "state", "reason"} else "right")
+            left = name in {"line", "state", "reason"}
+            table.add_column(name, justify="left" if left else "right", no_wrap=True, min_width=10 if left else None)
         for name, report in self._health.items():
             total = self._latency.get(name, {}).get("total", {})
             spans = [_microseconds(total.get(key)) for key in ("p50", "p99", "p99_9")]
@@ -280,6 +288,10 @@ def _microseconds(ns: float | None) -> str:
 def _plain(report: dict[str, Any]) -> dict[str, Any]:
     """JSON has no nan."""
     return {
-        name: _plain(value) if isinstance(value, dict) else None if isinstance(value, float) and math.isnan(value) else value
+        name: _plain(value)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, float) and math.isnan(value)
+        else value
         for name, value in report.items()
     }

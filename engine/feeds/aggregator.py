@@ -194,6 +194,9 @@ class Aggregator:
                 if line.source >= 0:
                     self.composer.rank(line.source, rank, now)
 
+    def _counts(self, line: _Line) -> Mapping[str, int]:
+        return self.composer.line(line.source) if line.source >= 0 else {}
+
     def report(self, line: int, now: int) -> dict[str, Any]:
         """What ``market.health()`` says of a line as far as its data tells.
 
@@ -203,7 +206,7 @@ class Aggregator:
         ``delay_ns`` of its last update (with the clocks' offset) and ``excess_ns`` over its best.
         """
         found = self._lines[line]
-        health, reading, counts = found.health, found.reading, self._read(found)
+        health, reading, counts = found.health, found.reading, self._counts(found)
         reason = health.reason
         if health.state == "live" and health.alone:
             reason = "no other line of its class: silence is judged by heartbeats and its own rate"

@@ -99,6 +99,7 @@ class Machine:
         record: bool = False,
         elapsed: Callable[[], int] | None = None,
     ) -> None:
+        self.feeds = tuple(feeds)
         self.instruments = instruments
         self.books = Books(instruments)
         self.composer = Composer(instruments, self.books, record=record)

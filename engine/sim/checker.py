@@ -75,13 +75,16 @@ class Checker:
         """Takes what a line got: ``frames`` of its ``opens``-th connection; the symbols they told of."""
         truth, (opened, taken) = self._truths[line], self._places[line]
         touched: set[str] = set()
+        connections = self._log.connections(line)
+        if opens > len(connections):  # a socket for datagrams is up before anybody sends to it
+            return touched
         if opens != opened:
             touched.update(truth.tops, truth.levels)
             truth.reset()
             self._lied.discard(line)
             taken = 0
         if opens:
-            log = self._log.frames(self._log.connections(line)[opens - 1])
+            log = self._log.frames(connections[opens - 1])
             for number in range(taken, min(frames, len(log))):
                 truth.receive(log[number])
                 if any(change.clear for change in log[number].changes):

@@ -1,4 +1,4 @@
-"""When a client noticed each fault that was injected, and when it was over it: pure, from reports of the lines' health."""
+"""When a client noticed each fault that was injected, and when it was over it, from reports of the lines' health."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
 class FaultWatch:
     """Told of health again and again, it dates what became of each fault.
 
-    *Detected*: after the fault began its line is not live, or a counter that shows such a fault has risen, or stamps are off
-    by half of what was injected; whatever would show an earlier fault that still lasts shows this one, too. *Recovered*: the
-    line is live after the fault has ended.
+    *Detected*: after the fault began its line is not live, or a counter that shows such a fault has risen, or stamps
+    are off by half of what was injected; what shows an earlier fault that still lasts shows this one, too. *Recovered*:
+    the line is live after the fault has ended.
 
     Args:
         faults: what is injected.
@@ -67,8 +67,8 @@ class FaultWatch:
     def report(self) -> list[dict[str, Any]]:
         """A row a fault: ``kind, provider, at_ms, for_ms, detected_ms, recovered_ms``.
 
-        The last two count from the fault's beginning and its end; None: not yet, or nothing shows it (a duplicate that a
-        provider does not number changes nothing).
+        The last two count from the fault's beginning and its end; None: not yet, or nothing shows it (a duplicate that
+        a provider does not number changes nothing).
         """
         return [
             {
@@ -89,7 +89,9 @@ def _rounded(ns: int | None) -> int | None:
 
 def _signs(report: Mapping[str, Any]) -> dict[str, int]:
     """The counters of a report that faults raise."""
-    counts = {name: int(report.get(name) or 0) for name in ("malformed", "gaps", "reconnects", "duplicates", "reordered")}
+    counts = {
+        name: int(report.get(name) or 0) for name in ("malformed", "gaps", "reconnects", "duplicates", "reordered")
+    }
     decoder = report.get("decoder", {})
     counts["duplicates"] += int(decoder.get("duplicates", 0))
     counts["bytes"] = int(decoder.get("bytes", 0))

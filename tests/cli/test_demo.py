@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 
@@ -11,67 +13,78 @@ import pytest
 from click.testing import CliRunner
 
 from engine.cli import demo, main
+from engine.sim.faults import KINDS
 
 
-def run(*arguments: str) -> dict[str, object]:
+def run(*arguments: str) -> dict:
     result = CliRunner().invoke(main, ["demo", *arguments, "--json"])
     assert result.exit_code == 0, result.output
-    found: dict[str, object] = json.loads(result.stdout)
-    found.pop("apply_ns_per_event")
-    return found
+    return json.loads(result.stdout)
 
 
-def test_a_seed_is_a_market_without_book_errors() -> None:
-    found = run("--seed", "3", "--seconds", "1")
+def test_the_book_is_right_while_lines_fail() -> None:
+    found = run(
+        "--seed", "3", "--seconds", "4", "--faults", "mute polygon at=1s for=1500ms; disconnect alpaca-iex at=1s"
+    )
     assert found["book_errors"] == 0
-    assert found["seconds"] == 1.0
-    assert found["events"] > found["batches"] > 50  # type: ignore[operator]
-    assert found == run("--seed", "3", "--seconds", "1")
-    assert found != run("--seed", "4", "--seconds", "1")
+    assert found["errors"] == []
+    assert found["finished"] is True
+    assert found["frames"] > 100
+    assert found["comparisons"] > 50
+    assert {row["kind"] for row in found["faults"]} == {"mute", "disconnect"}
+    assert all(row["detected_ms"] is not None for row in found["faults"])
+    assert set(found["latency_ns"]) == set(demo.LINES)
 
 
-def test_a_pipe_gets_the_last_table_and_the_summary() -> None:
-    result = CliRunner().invoke(main, ["demo", "--seconds", "0.5"])
+def test_a_pipe_gets_the_tables_and_the_summary() -> None:
+    result = CliRunner().invoke(main, ["demo", "--seconds", "1", "--faults", "none"])
     assert result.exit_code == 0
-    for text in ("bid size", "Summary", "book errors", "spread bps"):
+    for text in ("bid size", "alpaca-sip", "Faults", "Summary", "book errors"):
         assert text in result.stdout
 
 
-def test_book_errors_are_counted_and_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = demo.Demo._apply
-
-    def lossy(self: demo.Demo, batch: object) -> None:
-        real(self, batch[:-1] if len(batch) > 1 else batch)  # type: ignore[arg-type, index]
-
-    monkeypatch.setattr(demo.Demo, "_apply", lossy)
-    result = CliRunner().invoke(main, ["demo", "--seconds", "0.3", "--json"])
+def test_book_errors_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo.Checker, "disagreements", lambda *_: ["AAPL: wrong"])
+    result = CliRunner().invoke(main, ["demo", "--seconds", "1", "--faults", "none", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["book_errors"] > 0
 
 
-def test_a_terminal_sees_the_table_move(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(demo, "_FRAME_NS", 0)
-    run = demo.Demo(seed=1, seconds=0.05, speed=0)
-    demo._run_live(run)
-    assert terminal.getvalue().count("DEMO") > 3
-
-
-def test_speed_is_kept() -> None:
-    started = time.monotonic()
-    run("--seconds", "0.4", "--speed", "2")
-    assert time.monotonic() - started >= 0.19
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--seconds", "0"], "0 is not in the range"),
+        (["--seconds", "inf"], "expected a finite number"),
+        (["--seed", "-1"], "-1 is not in the range"),
+        (["--faults", "sneeze polygon at=1s"], "sneeze"),
+        (["--faults", "mute nobody at=1s for=1s"], "nobody"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: list[str], text: str) -> None:
+    result = CliRunner().invoke(main, ["demo", *arguments])
+    assert result.exit_code != 0
+    assert text in result.output
+    assert "Traceback" not in result.output
 
 
-def test_ctrl_c_leaves_with_the_summary(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(seconds: float) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn_faults_begin_with_a_mute_line_and_leave_time_to_recover(seed: int) -> None:
+    faults = demo.default_faults(seed, 15)
+    assert sum(fault.kind == "mute" and fault.line == "polygon" for fault in faults) >= 1
+    assert all(fault.kind in KINDS and fault.end <= 12_000_000_000 for fault in faults)
+    assert faults == demo.default_faults(seed, 15)
 
-    monkeypatch.setattr(demo.time, "sleep", interrupted)
-    found = run("--seconds", "60", "--speed", "1")
-    assert (found["batches"], found["book_errors"]) == (1, 0)
+
+def test_ctrl_c_leaves_with_the_summary() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine", "demo", "--seconds", "60", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err.decode()
+    assert json.loads(out)["finished"] is False
+    assert b"Traceback" not in err
