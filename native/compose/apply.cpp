@@ -137,7 +137,11 @@ void Composer::open(Source& source, State& state, const Event& event) {
 bool Composer::refuse_old(Source& source, State& state, const Event& event) {
     const bool overwrites = source.role != Role::DEPTH;
     const bool numbered = overwrites && event.sequence != 0 && state.sequence != 0;
-    if (numbered && event.sequence > state.sequence) return false;
+    // a stream whose numbers go on is no replay, whatever its clock says
+    if (state.sequence != 0 && event.sequence > state.sequence) {
+        state.late_run = 0;
+        return false;
+    }
     if (numbered && event.sequence == state.sequence) {
         ++source.line.duplicates;
         return true;

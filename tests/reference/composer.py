@@ -14,7 +14,7 @@ Open points settled here:
   fourth late message in a row whose stamps rise: then it is the clock that went back.
 * A late message whose number is lower, too, is left out and says nothing about the line.
 * Stamps count as at most the time of receipt, so a clock that was ahead and comes back is no replay.
-* Numbers of a DEPTH count messages of the whole stream and are not looked at.
+* Numbers of a DEPTH count messages of the whole stream; a message whose number is higher is no replay, that is all.
 * After ``reset`` a DEPTH waits for a CLEAR of both sides; the CLEAR of a whole venue is a reset that waits for nothing.
 * Only TRADING, HALTED, PAUSED and QUOTE_ONLY are a market state; HALTED and PAUSED clear the NBBO slots.
 """
@@ -292,7 +292,8 @@ class Composer:
         """What is old about a message, whether it is left out for it, and what the source is suspect of."""
         overwrites = source.role != "depth"
         numbered = overwrites and event.sequence != 0 and state.sequence != 0
-        if numbered and event.sequence > state.sequence:
+        if state.sequence and event.sequence > state.sequence:
+            state.late = []
             return "", False, ""
         if numbered and event.sequence == state.sequence:
             return "duplicates", True, ""
