@@ -45,6 +45,9 @@ def command() -> None:
 )
 @click.option("--truth", type=click.Path(dir_okay=False), help="Writes what stood behind each frame, as JSON lines.")
 @click.option("--key", default=None, help="The only key that is accepted; any by default.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="As every command has it; the first line is JSON with or without."
+)
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=None, help="Ends by itself after that.")
 def provider(
     name: str,
@@ -57,6 +60,7 @@ def provider(
     rate: int,
     truth: str | None,
     key: str | None,
+    as_json: bool,
     seconds: float | None,
 ) -> None:
     """Serve one provider until Ctrl-C.

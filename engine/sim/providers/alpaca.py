@@ -155,7 +155,7 @@ class AlpacaServer:
                 self._error(connection, session, 403)
             else:
                 self._auth(connection, session, key, secret)
-        elif action not in {"subscribe", "unsubscribe"}:
+        elif action not in ("subscribe", "unsubscribe"):
             self._error(connection, session, 400)
         elif not session.authenticated:
             self._error(connection, session, 401)

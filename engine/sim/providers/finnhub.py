@@ -72,9 +72,9 @@ class FinnhubServer:
         try:
             message = json.loads(data)
             action, symbol = message["type"], message["symbol"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             action, symbol = "", None
-        if action not in {"subscribe", "unsubscribe"} or not isinstance(symbol, str) or not symbol:
+        if action not in ("subscribe", "unsubscribe") or not isinstance(symbol, str) or not symbol:
             self._error(connection, session, "Invalid message", now)
         elif action == "unsubscribe":
             session.symbols.discard(symbol)

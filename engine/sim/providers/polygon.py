@@ -113,7 +113,7 @@ class PolygonServer:
         try:
             message = json.loads(data)
             action, params = message["action"], message["params"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             action, params = "", None
         if not isinstance(params, str):
             self._status(connection, "error", "invalid message")
