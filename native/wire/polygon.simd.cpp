@@ -14,8 +14,9 @@ constexpr size_t SYMBOL_AT = 17;    // behind {"ev":"Q","sym":"
 constexpr uint64_t MS = 1'000'000;  // in ns
 constexpr uint64_t TIME_MAX = INT64_MAX / MS;
 
-// Where a quote's values end and how long they are; what is not there has length 0.
-enum Field : int { BP, AP, BS, AS, T, Q, BX, AX, C, Z, FIELDS };
+// Where a quote's values end and how long they are. I is the one indicator of most quotes; Z again where there is none, or
+// where there are more and they were looked at already.
+enum Field : int { BP, AP, BS, AS, T, Q, BX, AX, C, Z, I, FIELDS };
 struct Places {
     const uint8_t* end[FIELDS];
     size_t size[FIELDS];
@@ -45,20 +46,22 @@ inline bool convert_all(const Places& places, Numbers& numbers) {
     // 1 to 16 characters each, the small ones 1 to 4
     const size_t longest =
         (size[BP] - 1) | (size[AP] - 1) | (size[BS] - 1) | (size[AS] - 1) | (size[T] - 1) | (size[Q] - 1);
-    const size_t longest_small = (size[BX] - 1) | (size[AX] - 1) | (size[C] - 1) | (size[Z] - 1);
+    const size_t longest_small = (size[BX] - 1) | (size[AX] - 1) | (size[C] - 1) | (size[Z] - 1) | (size[I] - 1);
     if (longest >= 16 || longest_small >= 4) return false;
     const __m128i small =
         _mm_set_epi32(static_cast<int>(little32(end[Z] - 4)), static_cast<int>(little32(end[C] - 4)),
                       static_cast<int>(little32(end[AX] - 4)), static_cast<int>(little32(end[BX] - 4)));
     const auto few = [&](Field field, int group) { return (uint64_t{0xF0} >> size[field] & 0xF) << (32 + 4 * group); };
     const uint64_t keep1 = kept(size[BP], 0) | kept(size[AP], 1) | kept(size[BS], 2) | kept(size[AS], 3);
-    const uint64_t keep2 = kept(size[T], 0) | kept(size[Q], 1) | few(BX, 0) | few(AX, 1) | few(C, 2) | few(Z, 3);
+    const uint64_t keep2 =
+        kept(size[T], 0) | kept(size[Q], 1) | few(BX, 0) | few(AX, 1) | few(C, 2) | few(Z, 3) | few(I, 4);
     const __m512i zero = _mm512_set1_epi8('0');
     const __m512i nine = _mm512_set1_epi8(9);
     __m512i digits1 = _mm512_maskz_sub_epi8(keep1, lanes(end[BP], end[AP], end[BS], end[AS]), zero);
     __m512i text2 = _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(end[T] - 16)));
     text2 = _mm512_inserti32x4(text2, _mm_loadu_si128(reinterpret_cast<const __m128i*>(end[Q] - 16)), 1);
     text2 = _mm512_inserti32x4(text2, small, 2);
+    text2 = _mm512_inserti32x4(text2, _mm_cvtsi32_si128(static_cast<int>(little32(end[I] - 4))), 3);
     const __m512i digits2 = _mm512_maskz_sub_epi8(keep2, text2, zero);
     const uint64_t odd1 = _mm512_cmpgt_epu8_mask(digits1, nine);
     const uint64_t odd2 = _mm512_cmpgt_epu8_mask(digits2, nine);
@@ -67,7 +70,7 @@ inline bool convert_all(const Places& places, Numbers& numbers) {
     const uint64_t zeros2 = _mm512_mask_testn_epi8_mask(keep2, digits2, digits2);
     // first characters of numbers, and last ones
     constexpr uint64_t LAST1 = 0x8000'8000'8000'8000u;
-    constexpr uint64_t LAST2 = 0x0000'8888'8000'8000u;
+    constexpr uint64_t LAST2 = 0x0008'8888'8000'8000u;
     const uint64_t first1 = keep1 & ~(keep1 << 1 & ~(LAST1 << 1));
     const uint64_t first2 = keep2 & ~(keep2 << 1 & ~(LAST2 << 1));
     const uint64_t bid = points & 0xFFFF;
@@ -91,7 +94,7 @@ inline bool convert_all(const Places& places, Numbers& numbers) {
     _mm512_store_si512(out, whole);
     alignas(16) uint32_t little[4];
     _mm_store_si128(reinterpret_cast<__m128i*>(little), _mm512_maskz_extracti32x4_epi32(ALL, fours2, 2));
-    numbers = {{out[0], out[2], out[4], out[6], out[1], out[3], little[0], little[1], little[2], little[3]},
+    numbers = {{out[0], out[2], out[4], out[6], out[1], out[3], little[0], little[1], little[2], little[3], 0},
                bid == 0 ? 0 : 15 - static_cast<unsigned>(__builtin_ctzll(bid)),
                ask == 0 ? 0 : 15 - static_cast<unsigned>(__builtin_ctzll(ask))};
     return true;
@@ -176,7 +179,7 @@ inline bool find_rest(const uint8_t* end, Colons& colons) {
     const unsigned fourth = take_bit(left);
     const unsigned fifth = take_bit(left);
     if (__builtin_expect(second == 64, 0)) return false;
-    const bool indicators = at[second - 2] != 't';  // without them the fifth is of the next quote
+    const bool indicators = (at + second)[-2] != 't';  // without them the fifth is of the next quote
     colons.i = indicators ? at + second : nullptr;
     const unsigned time = indicators ? third : second;
     unsigned last = indicators ? fifth : fourth;
@@ -205,11 +208,6 @@ inline const uint8_t* locate(const uint8_t* at, const uint8_t* end, Places& plac
              key_differs(c, ",\"c\"") | key_differs(t, ",\"t\"") | key_differs(q, ",\"q\"") | key_differs(z, ",\"z\"") |
              static_cast<uint32_t>(bx[-6] ^ '"');
     if (__builtin_expect(wrong != 0, 0)) return nullptr;
-    const uint8_t* c_end = t - 4;
-    if (i != nullptr) {
-        if (key_differs(i, ",\"i\"") != 0 || i[1] != '[' || skip_indicators(i + 1, end) != t - 4) return nullptr;
-        c_end = i - 4;
-    }
     const uint8_t* z_end = z + 2;
     if (__builtin_expect(*z_end != '}', 0)) {
         if (end - z < 4 || *++z_end != '}') return nullptr;
@@ -218,6 +216,15 @@ inline const uint8_t* locate(const uint8_t* at, const uint8_t* end, Places& plac
         places.end[field] = stop;
         places.size[field] = static_cast<size_t>(stop - colon - 1);
     };
+    put(I, z, z_end);
+    if (i != nullptr) {
+        if (key_differs(i, ",\"i\"") != 0 || i[1] != '[' || t[-5] != ']') return nullptr;
+        if (static_cast<size_t>(t - i - 8) < 4) {  // one of 1 to 4 characters
+            put(I, i + 1, t - 5);
+        } else if (skip_indicators(i + 1, end) != t - 4) {
+            return nullptr;
+        }
+    }
     places.symbol_size = static_cast<size_t>(bx - at) - 6;
     put(BX, bx, bp - 5);
     put(BP, bp, bs - 5);
@@ -225,7 +232,7 @@ inline const uint8_t* locate(const uint8_t* at, const uint8_t* end, Places& plac
     put(AX, ax, ap - 5);
     put(AP, ap, as - 5);
     put(AS, as, c - 4);
-    put(C, c, c_end);
+    put(C, c, (i != nullptr ? i : t) - 4);
     put(T, t, q - 4);
     put(Q, q, z - 4);
     put(Z, z, z_end);

@@ -68,7 +68,7 @@ def test_a_frame_cut_at_every_byte():
 
 
 @pytest.mark.parametrize(
-    "symbol", [b"AAPL\0\0\0\0", b'AA"PL', b"AA\\PL", b"AA:PL", b"", b"AAPLAAPL", b"A B", b"A\xc3\xa9"]
+    "symbol", [b"AAPL\0\0\0\0", b'AA"PL', b"AA\\PL", b"AA:PL", b"", b"AAPLAAPL", b"A B", b"A\xc3\xa9", b":" * 40]
 )
 def test_odd_symbols(symbol):
     for mapped in ({}, {"AAPL": 1}):
