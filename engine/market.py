@@ -24,7 +24,7 @@ from engine.feeds.protocol import Refused, Subscribed, Unsubscribed
 from engine.feeds.runner import Runner
 from engine.feeds.stream import Stream
 from engine.feeds.watch import BarBuilder, BarReader, Change, ChangeReader, Handle, Watchers
-from engine.storage.session import SessionWriter
+from engine.storage.session import Recording
 
 if TYPE_CHECKING:
     import os
@@ -82,7 +82,7 @@ class MarketData:
         )
         self._clock = clock
         self._record = record
-        self._session: SessionWriter | None = None
+        self._recording: Recording | None = None
         self._side: list[Mapping[str, Any]] = []
         self._runner: Runner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -95,7 +95,6 @@ class MarketData:
         self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._held: list[set[str]] = [set() for _ in self._feeds]
         self._refused: list[dict[str, EngineError]] = [{} for _ in self._feeds]
-        self._pushers: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"MarketData([{', '.join(self._machine.names)}], {len(self.instruments)} instruments)"
@@ -114,7 +113,7 @@ class MarketData:
         self._loop = asyncio.get_running_loop()
         if self._record is not None:
             facts = session_facts(self._providers, self._seed)
-            self._session = SessionWriter(self._record, self.instruments, self._machine.lines.names, facts)
+            self._recording = Recording(self._record, self.instruments, self._machine.lines.names, facts)
         settings = self._config.market
         self._runner = Runner(
             self._machine.lines,
@@ -123,7 +122,7 @@ class MarketData:
             transport=settings.transport,
             busy_poll=settings.busy_poll,
             clock=self._clock,
-            record=None if self._session is None else self._session.log,
+            record=None if self._recording is None else self._recording.log,
         )
         await self._runner.start()
         self._states = [""] * len(self._feeds)
@@ -156,14 +155,10 @@ class MarketData:
             self._waits.clear()
             for stream in list(self._streams):
                 stream.end()
-            self._end_recording()
-
-    def _end_recording(self) -> None:
-        session = self._session
-        if session is not None:
             self._record_batch()
-            self._session = None
-            session.close(self._clock())
+            recording, self._recording = self._recording, None
+            if recording is not None:
+                recording.close(self._clock())
 
     def _running(self) -> Runner:
         if self._runner is None:
@@ -192,8 +187,8 @@ class MarketData:
         scratch = Instruments()
         for symbol in wanted:
             scratch.add(symbol)  # a wrong symbol is told before anything is asked for
-        if self._session is not None:
-            self._session.define(self._clock())
+        if self._recording is not None:
+            self._recording.define(self._clock())
         runner.subscribe(wanted)
         return wanted
 
@@ -472,13 +467,8 @@ class MarketData:
         """
         runner, now = self._running(), self._clock()
         self._machine.push(name, events, now, role)
-        if self._session is not None:
-            self._session.define(now)
-            number = self._pushers.get(name)
-            if number is None:
-                number = self._pushers[name] = len(self._feeds) + len(self._pushers)
-                self._session.log("name", number, now, {"name": name, "role": self._machine.roles[name]})
-            self._session.log("push", number, now, events)
+        if self._recording is not None:
+            self._recording.push(name, self._machine.roles[name], events, now)
         runner.schedule_drain()
 
     # ---- what comes
@@ -494,7 +484,7 @@ class MarketData:
 
     def _on_notices(self, notices: list[tuple[int, Notice]]) -> None:
         """What providers said."""
-        if self._session is not None:
+        if self._recording is not None:
             self._side += side_rows(notices)
         for line, notice in notices:
             if isinstance(notice, Subscribed):
@@ -523,20 +513,14 @@ class MarketData:
                 _LOG.log(level, "%s is %s%s", name, health.state, f": {health.reason}" if health.reason else "")
         if self._waits:
             self._check_waits()
-        if self._session is not None:
-            try:
-                self._record_batch()
-            except EngineError:
-                session, self._session = self._session, None
-                _LOG.exception("the recording in %s ends here", session.folder)
+        self._record_batch()
 
     def _record_batch(self) -> None:
-        session = self._session
-        if session is not None:
+        """What was composed goes to the tape; it is taken after the end of a recording, too, or it would pile up."""
+        if self._recording is not None:
             self._on_notices(self._machine.lines.take_notices())
             side, self._side = self._side, []
-            session.drain(self._machine.composer.take_events(), side, self._clock())
-            session.flush()
+            self._recording.drain(self._machine.composer.take_events(), side, self._clock())
 
 
 def _settled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,33 @@ def test_a_recording_runs_again_to_the_same_tape(tmp_path: Path) -> None:
     assert [type(message).__name__ for message in recorded.side()] == ["PriceBand"]
     with pytest.raises(StorageError, match="there is a recording already"):
         live(test, record=tmp_path / "day")
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(polygon: Loopback, market: MarketData) -> None:
+        def full(*arguments: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            for _ in range(3):
+                await polygon.quote("AAPL", 10.1, 10.5)
+                await asyncio.sleep(0.1)
+            await until(lambda: "the recording in" in caplog.text)
+        await polygon.quote("AAPL", 10.2, 10.5)
+        await until(lambda: market.book("AAPL").bbo().bid == 10.2)
+        market.instruments.add("OURS")
+        await market.subscribe("MSFT")
+        market.push("ours", np.zeros(1, EVENT))
+        assert len(market._machine.composer.take_events()) < 100
+
+    live(test, record=tmp_path)
+    assert "No space left on device" in caplog.text
+    log = open_raw(tmp_path)
+    assert len(list(log)) > 1
+    assert log.torn
 
 
 def test_what_is_given_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:

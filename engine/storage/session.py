@@ -6,6 +6,8 @@ tape ends, so that running the inputs again gives the same tape, byte for byte.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
     from engine.core.instruments import Instrument, Instruments
 
-__all__ = ["RAW", "TAPE", "SessionWriter", "first_difference", "open_raw"]
+__all__ = ["RAW", "TAPE", "Recording", "SessionWriter", "first_difference", "open_raw"]
 
+_LOG: Final = logging.getLogger("engine.storage")
 RAW: Final = "raw.log"
 TAPE: Final = "tape.arrow"
 _PIECE: Final = 1 << 20
@@ -97,6 +100,75 @@ class SessionWriter:
             self._raw.close(now, complete=complete)
         finally:
             self._tape.close(complete=complete)
+
+
+class Recording:
+    """A session's writer that never fails its caller: a full disk ends the recording, is logged, and nothing else.
+
+    Args: see ``SessionWriter``; what it raises when it is made is raised here, too.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        instruments: Instruments,
+        lines: Sequence[str],
+        facts: Mapping[str, Any],
+    ) -> None:
+        self._session: SessionWriter | None = SessionWriter(folder, instruments, lines, facts)
+        self._lines = len(lines)
+        self._pushers: dict[str, int] = {}
+
+    def log(self, kind: str, line: int, now: int, payload: Any = None) -> None:
+        """One input; see ``RawWriter.log``."""
+        if self._session is not None:
+            try:
+                self._session.log(kind, line, now, payload)
+            except StorageError:
+                self._give_up()
+
+    def define(self, now: int) -> None:
+        """What is new in the instruments."""
+        if self._session is not None:
+            try:
+                self._session.define(now)
+            except StorageError:
+                self._give_up()
+
+    def push(self, name: str, role: str, events: NDArray[np.void], now: int) -> None:
+        """Events that were pushed; the first time, whose they are."""
+        self.define(now)
+        number = self._pushers.get(name)
+        if number is None:
+            number = self._pushers[name] = self._lines + len(self._pushers)
+            self.log("name", number, now, {"name": name, "role": role})
+        self.log("push", number, now, events)
+
+    def drain(self, events: NDArray[np.void], side: Sequence[Mapping[str, Any]], now: int) -> None:
+        """A batch of the tape, and what the log holds back."""
+        if self._session is not None:
+            try:
+                self._session.drain(events, side, now)
+                self._session.flush()
+            except StorageError:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            _LOG.exception("the recording in %s ends here", session.folder)
+            with contextlib.suppress(StorageError):
+                session.close(complete=False)
+
+    def close(self, now: int) -> None:
+        """Ends both files.
+
+        Raises:
+            StorageError: they cannot be ended.
+        """
+        session, self._session = self._session, None
+        if session is not None:
+            session.close(now)
 
 
 def open_raw(folder: str | os.PathLike[str]) -> RawFile:
