@@ -234,15 +234,17 @@ def _cells(price: float, quantity: float) -> tuple[str, str]:
     return ("", "") if math.isnan(price) else (f"{price:,.10g}", f"{quantity:,.10g}")
 
 
-def _health(market: MarketData) -> Table:
+def _health(market: MarketData) -> Group:
+    """Every line in a row, and below what there is to say of it; fits 80 columns."""
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Lines", title_justify="left")
-    table.add_column("line")
-    for name in ("state", "last byte", "frames", "updates", "p50 received", "p99 received", "reconnects"):
-        table.add_column(name, justify="right")
-    table.add_column("reason")
-    latency = market.latency()
+    table.add_column("line", no_wrap=True)
+    for name in ("state", "last byte", "frames", "p50", "p99", "again"):
+        table.add_column(name, justify="right", no_wrap=True)
+    latency, reasons = market.latency(), []
     for name, report in market.health().items():
         received = latency.get(name, {}).get("received", {})
         age = report.get("age_ns")
@@ -250,14 +252,14 @@ def _health(market: MarketData) -> Table:
             name,
             report["state"],
             "" if age is None else f"{age / NANOS:.1f} s",
-            f"{report.get('frames', 0):,}",
-            f"{report['updates']:,}",
+            f"{report.get('frames', report['updates']):,}",
             _microseconds(received.get("p50")),
             _microseconds(received.get("p99")),
             f"{report.get('reconnects', 0):,}",
-            str(report["reason"] or ""),
         )
-    return table
+        if report["reason"]:
+            reasons.append(Text(f"{name}: {report['reason']}", no_wrap=True, overflow="ellipsis"))
+    return Group(table, *reasons)
 
 
 def _microseconds(ns: float | None) -> str:

@@ -113,7 +113,7 @@ def test_the_table_shows_books_and_lines() -> None:
             await polygon.quote("AAPL", 10.0, 10.5)
             await market.ready("AAPL")
             one, many = drawn(market, ["AAPL"]), drawn(market, ["AAPL", "MSFT"])
-        for text in ("AAPL  live", "bid size", "100 ", "10.5", "polygon", "live", "p50 received"):
+        for text in ("AAPL  live", "bid size", "100 ", "10.5", "polygon", "live", "last byte", "p50"):
             assert text in one
         for text in ("AAPL", "MSFT", "empty", "487.80"):
             assert text in many
