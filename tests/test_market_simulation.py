@@ -17,7 +17,7 @@ LINES = ("polygon", "alpaca-sip", "iex", "finnhub")
 
 def test_four_providers_make_one_book_and_a_recording_that_runs_again(tmp_path: Path) -> None:
     async def main() -> None:
-        world = engine.World(["AAPL", "MSFT"], seed=7)
+        world = engine.World(["AAPL", "MSFT"], seed=7, rate=100)
         trades: list[Any] = []
         async with engine.Simulation(world, providers=LINES) as sim:
             market = engine.MarketData(sim.providers, record=tmp_path / "day")
