@@ -18,7 +18,7 @@ from typing import Any
 
 import websockets.asyncio.server as ws
 
-from bench.frames import encoded, frame_texts, symbols_of
+from bench.frames import encoded, frame_texts, stamped, symbols_of
 
 WELCOME = {
     "polygon": ['[{"ev":"status","status":"connected","message":"Connected Successfully"}]'],
@@ -76,7 +76,7 @@ class Line:
             self.transport = connection.transport
             self.ready.set()
 
-    async def blast(self, frames: list[bytes], rate: float) -> None:
+    async def blast(self, frames: list[bytes], rate: float, *, stamp: bool) -> None:
         """Sends every frame; bounded by what the client takes, and by ``rate`` (0: by nothing else)."""
         await self.ready.wait()
         write, get_size = self.transport.write, self.transport.get_write_buffer_size
@@ -89,7 +89,7 @@ class Line:
                 await asyncio.sleep(0.0005)
             else:
                 part = frames[self.sent : self.sent + chunk]
-                write(b"".join(part))
+                write(b"".join(part if not stamp else [stamped(frame) for frame in part]))
                 self.sent += len(part)
                 await asyncio.sleep(0)
         while get_size():
@@ -111,7 +111,9 @@ async def run(arguments: argparse.Namespace) -> None:
     print(json.dumps(urls), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     rate = arguments.rate / len(lines)
-    await asyncio.gather(*(line.blast(these, rate) for line, these in zip(lines, frames, strict=True)))
+    await asyncio.gather(
+        *(line.blast(these, rate, stamp=arguments.stamp) for line, these in zip(lines, frames, strict=True))
+    )
     print(json.dumps({line.name: line.sent for line in lines}), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     for server in servers:
@@ -125,6 +127,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--frames", type=int, default=100_000, help="a line")
     parser.add_argument("--quotes", type=int, default=1)
+    parser.add_argument(
+        "--stamp", action="store_true", help="Alpaca frames of one: their time is when they are written"
+    )
     parser.add_argument("--seed", type=int, default=1)
     asyncio.run(run(parser.parse_args()))
 

@@ -1,0 +1,171 @@
+"""Live market data: frames to composed books in memory, and the whole way over loopback."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bench.feed_client import Load, run
+from bench.frames import START_MS, frame_texts, symbols_of
+from bench.groups import Setting
+from bench.measure import MEBIBYTES, NS, RATE, Contender, Contest, Row, local
+
+OURS = "engine"
+COMPOSED = ("polygon", "alpaca-sip", "alpaca-iex", "polygon-2")
+
+MEMORY = """
+import resource, sys
+from bench.groups.feed import composing_loop
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+step, total = int(sys.argv[1]), int(sys.argv[2])
+go = composing_loop(step)
+go()
+before = resident()
+for _ in range(total // step - 1):
+    go()
+print(max(resident() - before, 0))
+"""
+
+
+def sources(symbols: list[str]) -> tuple[Any, list[int]]:
+    """A composer with four lines of quotes, and their sources."""
+    from engine import Books, Instruments
+    from engine._native.compose import Composer
+    from engine._native.wire import FrameDecoder
+    from engine.core.venues import provider_id, venue_id
+
+    instruments = Instruments(symbols)
+    composer = Composer(instruments, Books(instruments))
+    iex = venue_id("IEXG")
+    found = []
+    for line in COMPOSED:
+        provider, top = line.partition("-")[0], line == "alpaca-iex"
+        venue = {"venue": "IEXG", "quotes": "top"} if top else {}
+        decoder = FrameDecoder(provider, provider=provider, **venue)
+        for number, symbol in enumerate(symbols):
+            decoder.map(symbol, number)
+        role = "top" if top else "nbbo"
+        source = composer.add_source(provider_id(provider), role, iex if top else 0, decoder=decoder)
+        for number in range(len(symbols)):
+            composer.subscribe(source, number)
+        found.append(source)
+    return composer, found
+
+
+def prepared(count: int, quotes: int, symbols: list[str]) -> list[list[bytes]]:
+    """``count`` quotes over four lines, in frames, each line's own."""
+    draw = random.Random(7)
+    return [
+        [
+            text.encode()
+            for text in frame_texts(line.removesuffix("-2"), symbols, count // quotes // len(COMPOSED), quotes, draw)
+        ]
+        for line in COMPOSED
+    ]
+
+
+def composing_loop(count: int, quotes: int = 1) -> Callable[[], None]:
+    """A function that brings ``count`` quotes of four lines, in turns, into composed books, again and again."""
+    symbols = symbols_of(250)
+    composer, numbers = sources(symbols)
+    turns = zip(*prepared(count, quotes, symbols), strict=True)
+    frames = [(source, frame) for group in turns for source, frame in zip(numbers, group, strict=True)]
+    receive, ts_recv = composer.receive, START_MS * 1_000_000 + 3_600 * 10**9
+
+    def go() -> None:
+        for source in numbers:
+            composer.reset(source, ts_recv)  # stamps and numbers begin anew
+        for source, frame in frames:
+            receive(source, frame, ts_recv)
+        composer.take_changes()
+
+    return go
+
+
+def composing(quotes: int) -> Callable[[Setting], Contest]:
+    def build(setting: Setting) -> Contest:
+        count = setting.count(200_000, 4_000)
+        go = composing_loop(count, quotes)
+        note = f"{count:,} quotes of 250 symbols on four lines (Massive twice, Alpaca SIP and IEX), {quotes} a frame"
+        return Contest(local(OURS, count, lambda: None, lambda _: go()), (), note)
+
+    return build
+
+
+def hop(name: str, percentile: str, load: Load, *, busy_poll: bool = False) -> Callable[[Setting], Contest]:
+    """A percentile of one hop, the worst of the lines, in a run of its own each round."""
+
+    def build(setting: Setting) -> Contest:
+        this = Load(load.lines, load.symbols, setting.count(load.frames, 500), load.rate, load.quotes, load.stamp)
+
+        def one_round() -> int:
+            latency = run(this, busy_poll=busy_poll).latency
+            return int(max(report[name][percentile] for report in latency.values() if report[name]["count"]))
+
+        return Contest(
+            Contender(OURS, 1, one_round), (), f"{load.rate:,.0f} frames a second on {len(load.lines)} lines"
+        )
+
+    return build
+
+
+def sustained(quotes: int) -> Callable[[Setting], Contest]:
+    def build(setting: Setting) -> Contest:
+        load = Load(frames=setting.count(60_000, 500) // quotes, quotes=quotes)
+        messages = load.frames * len(load.lines) * quotes
+
+        def one_round() -> int:
+            return int(run(load).seconds * 1e9)
+
+        note = f"four lines x 250 symbols, {quotes} a frame, sent as fast as they are read by a process of its own"
+        return Contest(Contender(OURS, messages, one_round), (), note)
+
+    return build
+
+
+def memory(setting: Setting) -> Contest:
+    step, total = ("100000", "10000000") if not setting.smoke else ("1000", "3000")
+
+    def one_round() -> int:
+        child = [sys.executable, "-c", MEMORY, step, total]
+        return int(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
+
+    return Contest(Contender(OURS, 1, one_round), (), f"growth of resident memory from message {step} to {total}")
+
+
+PACED = Load(frames=5_000, rate=10_000)
+STAMPED = Load(lines=("alpaca-sip",), frames=15_000, rate=10_000, stamp=True)
+_CALL = "200 cycles for the call, 250 bytes read, four 64-byte stores and two levels of one book"
+
+ROWS = [
+    Row("compose", "frame to composed book, 4 lines, frames of one", NS, composing(1), 50.0, _CALL),
+    Row(
+        "compose_10",
+        "frame to composed book, 4 lines, frames of ten",
+        NS,
+        composing(10),
+        30.0,
+        "the same without the call",
+    ),
+    Row("callback", "frame callback to user callback returned, p50", NS, hop("returned", "p50", PACED)),
+    Row("callback_p99", "frame callback to user callback returned, p99", NS, hop("returned", "p99", PACED)),
+    Row(
+        "stamp",
+        "sender's stamp to user callback returned, p50, sleeping",
+        NS,
+        hop("total", "p50", STAMPED),
+        scaled=False,
+    ),
+    Row("stamp_p99", "the same, p99", NS, hop("total", "p99", STAMPED), scaled=False),
+    Row("stamp_busy", "the same, p50, busy-poll", NS, hop("total", "p50", STAMPED, busy_poll=True), scaled=False),
+    Row("sustained", "4 lines x 250 symbols over loopback, frames of one", RATE, sustained(1), scaled=False),
+    Row("sustained_10", "the same, frames of ten, quotes", RATE, sustained(10), scaled=False),
+    Row("memory", "10 million messages: growth of memory", MEBIBYTES, memory, scaled=False),
+]
