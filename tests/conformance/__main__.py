@@ -207,6 +207,7 @@ async def main(folder: Path) -> int:
         ("iex_parser_client", "iex (pcap of DEEP 1.0)", lambda *given: iex(*given, "iex_parser_client")),
         ("meatpy_client", "iex (pcap of DEEP 1.0)", lambda *given: iex(*given, "meatpy_client")),
     ):
+        python_of(folder, name)  # before the market opens
         result = Result(PACKAGES[name], line)
         await run(folder, result)
         results.append(result)
