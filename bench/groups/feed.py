@@ -91,10 +91,15 @@ def composing_loop(count: int, quotes: int = 1) -> Callable[[], None]:
 
 def composing(quotes: int) -> Callable[[Setting], Contest]:
     def build(setting: Setting) -> Contest:
-        count = setting.count(200_000, 4_000)
+        count, passes = setting.count(10_000, 4_000), setting.count(20, 1)
         go = composing_loop(count, quotes)
+
+        def run(_: object) -> None:
+            for _ in range(passes):  # over few frames, which lie in the core's cache as those of a socket do
+                go()
+
         note = f"{count:,} quotes of 250 symbols on four lines (Massive twice, Alpaca SIP and IEX), {quotes} a frame"
-        return Contest(local(OURS, count, lambda: None, lambda _: go()), (), note)
+        return Contest(local(OURS, count * passes, lambda: None, run), (), note)
 
     return build
 
