@@ -15,7 +15,7 @@ from bench import budgets, environment, report
 from bench.alone import measure_alone
 from bench.groups import GROUPS, Setting, rows_of
 from bench.measure import CLOCKS, LEAST_ROUNDS, Result, Row
-from bench.peers import nautilus
+from bench.peers import cryptofeed, nautilus
 
 HISTORY = Path(__file__).with_name("HISTORY.md")
 
@@ -86,8 +86,9 @@ def main(
         show_list(console)
         return
     if install_peers:
-        console.print(f"installing {nautilus.NAME} {nautilus.VERSION} into {nautilus.home()}")
-        nautilus.install()
+        for peer in (nautilus, cryptofeed):
+            console.print(f"installing {peer.NAME} {peer.VERSION} into {peer.ENVIRONMENT.home}")
+            peer.install()
         return
     if smoke and (check or history):
         raise click.UsageError("--smoke figures are not for --check or --history")

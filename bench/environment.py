@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import clock_ghz
-from bench.peers import json_frames, nautilus, order_book
+from bench.peers import cryptofeed, json_frames, nautilus, order_book
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -81,5 +81,9 @@ def versions() -> dict[str, str | None]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
-    peers = {order_book.NAME: order_book.version(), nautilus.NAME: nautilus.version()}
+    peers = {
+        order_book.NAME: order_book.version(),
+        nautilus.NAME: nautilus.version(),
+        cryptofeed.NAME: cryptofeed.version(),
+    }
     return {**found, **peers, **json_frames.versions()}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench import generate_crypto
 from bench.feed_client import Load, run
 from bench.frames import START_MS, frame_texts, symbols_of
+from bench.generate_crypto import BASES, Message
 from bench.groups import Setting
 from bench.measure import MEBIBYTES, NS, RATE, Contender, Contest, Row, local
+from bench.peers import cryptofeed
 
 OURS = "engine"
 COMPOSED = ("polygon", "alpaca-sip", "alpaca-iex", "polygon-2")
@@ -104,6 +107,61 @@ def composing(quotes: int) -> Callable[[Setting], Contest]:
     return build
 
 
+def depth_source(composer: Any) -> int:
+    """A source of order books of all symbols: Alpaca's, which are Kraken's."""
+    from engine._native.wire import FrameDecoder
+    from engine.core.venues import provider_id, venue_id
+
+    decoder = FrameDecoder("alpaca-crypto", provider="alpaca", venue="KRKN")
+    source = int(composer.add_source(provider_id("alpaca"), "depth", venue_id("KRKN"), decoder=decoder))
+    for number, base in enumerate(BASES):
+        decoder.map(f"{base}/USD", number)
+        composer.subscribe(source, number)
+    return source
+
+
+def crypto_loop(composer: Any, snapshot: Sequence[Message], updates: Sequence[Message]) -> Contender:
+    """Every frame into the composed books, then what changed to a function that does nothing."""
+    source, ts_recv = depth_source(composer), updates[-1].time + 1_000_000
+    before, frames = ([generate_crypto.alpaca(one).encode() for one in part] for part in (snapshot, updates))
+
+    def nothing(_: Any) -> None:
+        pass
+
+    def prepare() -> Any:
+        composer.reset(source, ts_recv)
+        for frame in before:
+            composer.receive(source, frame, ts_recv)
+        composer.take_changes()
+        return nothing
+
+    def run(callback: Callable[[Any], None]) -> None:
+        receive, take_changes = composer.receive, composer.take_changes
+        for frame in frames:
+            receive(source, frame, ts_recv)
+            callback(take_changes())
+
+    return local(OURS, sum(len(one.bids) + len(one.asks) for one in updates), prepare, run)
+
+
+def crypto(per: int) -> Callable[[Setting], Contest]:
+    def build(setting: Setting) -> Contest:
+        from engine import Books, Instruments
+        from engine._native.compose import Composer
+
+        count = setting.count(100_000, 2_000)
+        stream = generate_crypto.stream(count)
+        snapshot = generate_crypto.snapshots(stream.snapshot)
+        updates = generate_crypto.messages(stream.updates, per, count // per - len(BASES))
+        theirs = updates[: setting.count(30_000, 1_000) // per]
+        instruments = Instruments([f"{base}/USD" for base in BASES])
+        ours = crypto_loop(Composer(instruments, Books(instruments)), snapshot, updates)
+        peers = tuple(cryptofeed.contender(exchange, snapshot, theirs) for exchange in cryptofeed.EXCHANGES)
+        return Contest(ours, peers, f"{ours.operations:,} level updates of {len(BASES)} books, {per} a frame; {CRYPTO}")
+
+    return build
+
+
 def hop(name: str, percentile: str, load: Load, *, busy_poll: bool = False) -> Callable[[Setting], Contest]:
     """A percentile of one hop, the worst of the lines, in a run of its own each round."""
 
@@ -145,9 +203,16 @@ def memory(setting: Setting) -> Contest:
     return Contest(Contender(OURS, 1, one_round), (), f"growth of resident memory from message {step} to {total}")
 
 
+CRYPTO = (
+    "the same prices and sizes to everybody. Ours: Alpaca's crypto orderbooks through decoder and composer with its "
+    "checks, exact integers, sorted at once; what changed is taken and given to an empty function each frame. "
+    "cryptofeed: its message handler with Bitstamp's or Kraken's frames (JSON, Decimal, its own book, which sorts when "
+    "it is read, and nobody reads), checksums not validated, an empty callback awaited each frame. No sockets"
+)
 PACED = Load(frames=5_000, rate=10_000)
 STAMPED = Load(lines=("alpaca-sip",), frames=15_000, rate=10_000, stamp=True)
 _CALL = "200 cycles for the call, 250 bytes read, four 64-byte stores and two levels of one book"
+_LEVEL = "80 cycles: 35 bytes, two keys compared, two numbers, a level found and set, a tenth of two calls"
 
 ROWS = [
     Row("compose", "frame to composed book, 4 lines, frames of one", NS, composing(1), 50.0, _CALL),
@@ -158,6 +223,15 @@ ROWS = [
         composing(10),
         30.0,
         "the same without the call",
+    ),
+    Row("crypto", "crypto level updates in JSON frames to books, ten a frame", NS, crypto(10), 20.0, _LEVEL),
+    Row(
+        "crypto_1",
+        "crypto level updates in JSON frames to books, one a frame",
+        NS,
+        crypto(1),
+        75.0,
+        "300 cycles: two calls and a callback, 100 bytes, a time read, a level found and set",
     ),
     Row("callback", "frame callback to user callback returned, p50", NS, hop("returned", "p50", PACED)),
     Row("callback_p99", "frame callback to user callback returned, p99", NS, hop("returned", "p99", PACED)),

@@ -1,104 +1,42 @@
-"""nautilus_trader, which pins its own NumPy and pandas and so lives in a virtual environment of its own.
-
-A worker process there (`nautilus_worker.py`) prepares everything untimed, then does one round whenever it is told to
-and answers with the nanoseconds its own clock saw; nothing of the pipe is in the figure. So both sides take turns as if
-they were in one process.
-"""
+"""nautilus_trader, which pins its own NumPy and pandas and so lives in an environment of its own (`apart`)."""
 
 from __future__ import annotations
 
-import atexit
 import functools
-import json
-import os
-import subprocess
-import sys
 import tempfile
-import venv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench import measure
 from bench.measure import Absent, Contender
+from bench.peers.apart import Environment, Worker, WorkerError
 from bench.workloads import Stream
 
 NAME = "nautilus_trader"
 PYO3 = "nautilus_pyo3"  #: the order book in Rust of the same package, another class than the Cython one
 VERSION = "1.221.0"  # the last for Python 3.11
+ENVIRONMENT = Environment(NAME, VERSION)
 
 
 def home() -> Path:
-    """The peer's virtual environment: under TICKFORGE_BENCH_PEERS, else the user's cache."""
-    root = os.environ.get("TICKFORGE_BENCH_PEERS")
-    if not root:
-        cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-        root = str(Path(cache) / "tickforge-bench")
-    return Path(root) / f"{NAME}-{VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
+    return ENVIRONMENT.home
 
 
 def install() -> None:
-    """Creates the environment and installs the peer into it; raises CalledProcessError if pip fails."""
-    folder = home()
-    venv.create(folder, with_pip=True, clear=True)
-    subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-q", f"{NAME}=={VERSION}"], check=True)
+    ENVIRONMENT.install()
 
 
 @functools.cache
 def version() -> str | None:
     """The version installed, or None."""
-    command = f"import importlib.metadata; print(importlib.metadata.version({NAME!r}))"
-    try:
-        answer = subprocess.run([home() / "bin" / "python", "-c", command], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()
-
-
-class WorkerError(Exception):
-    """The worker ended or refused; the message holds what it said."""
-
-
-class Worker:
-    """The process in the peer's environment: one JSON line to it, one JSON line back."""
-
-    def __init__(self, python: Path) -> None:
-        script = Path(__file__).with_name("nautilus_worker.py")
-        self._process = subprocess.Popen(
-            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        atexit.register(self.close)
-
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        try:
-            stdin.write(json.dumps(request) + "\n")
-            answer = stdout.readline()
-        except OSError as error:
-            raise WorkerError(f"the worker is gone: {error}") from None
-        if not answer:
-            raise WorkerError(f"the worker ended with code {self._process.wait()} on {request['do']}")
-        result: dict[str, Any] = json.loads(answer)
-        if "error" in result:
-            raise WorkerError(result["error"])
-        return result
-
-    def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait()
+    return ENVIRONMENT.version()
 
 
 @functools.cache
 def worker(name: str) -> Worker:
     """One process for each contender's name, so that two of one row stay apart."""
-    python = home() / "bin" / "python"
-    if not python.exists():
-        raise WorkerError("not installed: python -m bench --install-peers")
-    return Worker(python)
+    return ENVIRONMENT.start("nautilus_worker.py")
 
 
 def contender(mode: str, stream: Stream, count: int, batch: int = 100) -> Contender | Absent:

@@ -9,18 +9,22 @@ from bench import __main__ as command
 from bench import budgets
 from bench.budgets import Budget
 from bench.groups import Setting
-from bench.peers import nautilus
+from bench.peers import cryptofeed, nautilus
+
+
+def forget():
+    for peer in (nautilus, cryptofeed):
+        peer.worker.cache_clear()
+        peer.version.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def no_peers(monkeypatch, tmp_path):
     """No environment of a peer here: the suite must say so and go on."""
     monkeypatch.setenv("TICKFORGE_BENCH_PEERS", str(tmp_path))
-    for cached in (nautilus.worker, nautilus.version):
-        cached.cache_clear()
+    forget()
     yield
-    for cached in (nautilus.worker, nautilus.version):
-        cached.cache_clear()
+    forget()
 
 
 def invoke(*arguments):
@@ -52,11 +56,14 @@ def test_a_short_run_gives_a_document_with_absent_peers_named():
 
 
 def test_a_way_to_install_is_shown_with_its_brackets(monkeypatch, tmp_path):
-    monkeypatch.setattr(nautilus, "install", lambda: None)
+    installed = []
+    for peer in (nautilus, cryptofeed):
+        monkeypatch.setattr(peer, "install", lambda name=peer.NAME: installed.append(name))
     monkeypatch.setenv("TICKFORGE_BENCH_PEERS", f"{tmp_path}/[/x][bench]")
     result = invoke("--install-peers")
     assert result.exit_code == 0, result.output
-    assert "[/x][bench]" in "".join(result.stdout.split())
+    assert "".join(result.stdout.split()).count("[/x][bench]") == 2
+    assert installed == ["nautilus_trader", "cryptofeed"]
 
 
 def test_both_ways_of_reading_the_peers_depth_take_part():
@@ -65,6 +72,16 @@ def test_both_ways_of_reading_the_peers_depth_take_part():
     (row,) = json.loads(result.stdout)["rows"]
     assert [peer["name"] for peer in row["peers"]] == ["order-book", "nautilus_trader", "nautilus_pyo3"]
     assert "bids()[:10]" in row["note"]
+
+
+def test_a_crypto_row_without_its_peer_says_so_and_measures_ours():
+    result = invoke("--row", "crypto", "--smoke", "--json")
+    assert result.exit_code == 0, result.stderr
+    (row,) = json.loads(result.stdout)["rows"]
+    assert min(row["ours"]["rounds"]) > 0
+    assert [peer["name"] for peer in row["peers"]] == ["cryptofeed, Bitstamp", "cryptofeed, Kraken"]
+    assert all("--install-peers" in peer["absent"] for peer in row["peers"])
+    assert "sorts when it is read" in row["note"]
 
 
 def test_check_fails_on_a_missed_floor_and_writes_a_file(monkeypatch, tmp_path):
