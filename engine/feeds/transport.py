@@ -30,6 +30,7 @@ __all__ = ["FRAME_MAX", "Handler", "Kind", "Link", "connect", "proxy_for"]
 FRAME_MAX: Final = 16 * 2**20  #: bytes of the largest message taken; a larger one ends the connection with 1009
 _RECEIVE_BUFFER: Final = 8 * 2**20  #: asked of the kernel for datagrams, which nobody sends again
 _SO_BUSY_POLL: Final = 46  # of Linux: microseconds the kernel polls the card before it sleeps
+_TURNS: Final = 100  # of the loop, for a transport to see that its socket was shut down
 _CLOSE_WAIT: Final = 1.0  #: seconds for the other side's close frame before the connection is cut
 
 #: The libraries log whole requests, and with them keys, where debugging is on: they log nowhere.
@@ -170,6 +171,7 @@ class _Picows(_WebSocket):
     """On picows: frames are handed over where they lie."""
 
     _transport: Any = None
+    _socket: socket.socket | None = None
 
     async def _run(self) -> None:
         import picows
@@ -186,9 +188,11 @@ class _Picows(_WebSocket):
                 max_redirects=0,
                 proxy=proxy_for(self._url),
                 logger_name=_SILENT,
+                socket_factory=self._dial,
             )
         except asyncio.CancelledError:
             self._over = True
+            await self._hang_up()
             return
         except Exception as error:
             status = getattr(getattr(error, "response", None), "status", None)
@@ -197,6 +201,37 @@ class _Picows(_WebSocket):
             return
         with contextlib.suppress(Exception):
             await self._transport.wait_disconnected()
+
+    async def _dial(self, url: Any) -> socket.socket:
+        """A connected socket. Ours, because picows leaves it open where an attempt is cancelled in the handshake."""
+        loop = asyncio.get_running_loop()
+        error = OSError(f"no address of {url.host}")
+        for family, kind, protocol, _, address in await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM):
+            made = socket.socket(family, kind, protocol)
+            try:
+                made.setblocking(False)
+                await loop.sock_connect(made, address)
+            except OSError as failed:
+                made.close()
+                error = failed
+            except BaseException:
+                made.close()
+                raise
+            else:
+                self._socket = made
+                return made
+        raise error
+
+    async def _hang_up(self) -> None:
+        """Ends an attempt whose socket somebody else reads: that one sees the end, and closes it."""
+        if self._socket is None:
+            return
+        with contextlib.suppress(OSError):  # it is closed already
+            self._socket.shutdown(socket.SHUT_RDWR)
+        for _ in range(_TURNS):
+            if self._socket.fileno() < 0:
+                return
+            await asyncio.sleep(0)
 
     def disconnected(self, transport: Any) -> None:
         """Called by the listener."""
@@ -243,6 +278,10 @@ class _Picows(_WebSocket):
 _PICOWS_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011})
 
 
+def _ignore(_data: Any) -> None:
+    pass
+
+
 @functools.cache
 def _listener_class() -> type:
     """The listener, made on first use: picows is imported only where it is used."""
@@ -274,7 +313,7 @@ def _listener_class() -> type:
                     transport.disconnect()
                 return
             kind = frame.msg_type
-            if kind in data and frame.fin:
+            if kind in data and frame.fin and not self.parts:
                 if frame.payload_size <= FRAME_MAX:  # a frame over the limit may come after its connection was ended
                     self.frame(frame.get_payload_as_memoryview())
             elif kind in data or kind == more:
@@ -286,15 +325,23 @@ def _listener_class() -> type:
                 transport.disconnect()
 
         def fragment(self, transport: Any, frame: Any) -> None:
-            """Collects a message that comes in several frames."""
+            """Collects a message that comes in several frames; nothing but control frames may come between them."""
+            if (frame.msg_type == more) is not bool(self.parts):
+                self.refuse(transport, picows.WSCloseCode.PROTOCOL_ERROR)
+                return
             self.parts.append(frame.get_payload_as_bytes())
             self.size += len(self.parts[-1])
             if self.size > FRAME_MAX:
-                transport.send_close(picows.WSCloseCode.MESSAGE_TOO_BIG)
-                transport.disconnect()
+                self.refuse(transport, picows.WSCloseCode.MESSAGE_TOO_BIG)
             elif frame.fin:
                 whole, self.parts, self.size = b"".join(self.parts), [], 0
                 self.frame(whole)
+
+        def refuse(self, transport: Any, code: Any) -> None:
+            """Ends the connection; what is in the buffer already is not heard."""
+            self.frame, self.parts = _ignore, []
+            transport.send_close(code)
+            transport.disconnect()
 
         def on_ws_disconnected(self, transport: Any) -> None:
             self.link.disconnected(transport)

@@ -1,4 +1,6 @@
 import asyncio
+import base64
+import hashlib
 import shutil
 import socket
 import ssl
@@ -200,6 +202,59 @@ def test_closing_before_it_is_up_tells_nothing(run, kind):
             link.close(1000, "")
             await link.wait_closed()
         assert seen.told == []
+
+    run(talk())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_closing_in_the_handshake_closes_the_socket(run, kind):
+    async def talk():
+        asked, ended = asyncio.Event(), asyncio.Event()
+
+        async def handle(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            asked.set()  # and is never answered
+            assert await reader.read() == b""
+            writer.close()
+            ended.set()
+
+        seen = Remembers()
+        async with await asyncio.start_server(handle, "127.0.0.1", 0) as found, asyncio.timeout(TIMEOUT):
+            link = connect(f"ws://127.0.0.1:{found.sockets[0].getsockname()[1]}/", {}, seen, kind=kind)
+            await asked.wait()
+            link.close(1000, "")
+            await link.wait_closed()
+            await ended.wait()
+        assert seen.told == []
+
+    run(talk())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "frames",
+    [b"\x80\x01a", b"\x01\x01a\x81\x01b\x80\x01c"],
+    ids=["a rest without its start", "a message inside another"],
+)
+def test_fragments_out_of_order_end_the_connection(run, kind, frames):
+    async def talk():
+        async def handle(reader, writer):
+            request = await reader.readuntil(b"\r\n\r\n")
+            key = next(
+                line.split()[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
+            )
+            accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            writer.write(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + frames)
+            await reader.read(1)
+            writer.close()
+
+        seen = Remembers()
+        async with await asyncio.start_server(handle, "127.0.0.1", 0) as found:
+            link = connect(f"ws://127.0.0.1:{found.sockets[0].getsockname()[1]}/", {}, seen, kind=kind)
+            await seen.until_closed()
+            await link.wait_closed()
+        assert len(seen.told) == 2
 
     run(talk())
 
