@@ -144,6 +144,13 @@ class Aggregator:
         if found.source >= 0:
             self.composer.reset(found.source, now)
 
+    def missed(self, line: int, symbols: Sequence[str], now: int) -> None:
+        """What came of these symbols so far is not known: they contribute nothing before the next snapshot."""
+        source = self._lines[line].source
+        if source >= 0:
+            for symbol in symbols:
+                self.composer.reset(source, now, self.instruments[symbol].id)
+
     def charge(self, line: int, now: int) -> None:
         """A fault that costs score only."""
         self._lines[line].health.charge(now)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from engine._native.book import Books
 from engine._native.decode import Decoder
 from engine.core.events import EVENT, NO_INSTRUMENT, Flag, Kind
+from engine.core.events import Side as BookSide
 from engine.core.instruments import Instruments
+from engine.core.units import NANOS
 from engine.core.venues import provider_id, venue_id
 from engine.errors import ProtocolError
 from engine.feeds.protocol import (
@@ -47,6 +50,8 @@ _HEADER: Final = 40  # bytes of an IEX-TP segment before its messages
 _FRONT: Final = struct.Struct("<Bx6s4sHxxQ8xq")
 _VERSION: Final = 1
 _GROWTH: Final = 1_024
+_UNITS: Final = 10_000  # of a price in a dollar
+_UNIT: Final = NANOS // _UNITS
 _DROP: Final = 0xFFFFFFFE  # in place of an instrument: not wanted
 #: Feed -> what its events are.
 FEEDS: Final[dict[str, Literal["depth", "top"]]] = {"tops": "top", "deep": "depth"}
@@ -57,9 +62,13 @@ class DatagramDecoder:
 
     The exchange sends every symbol, in its own spelling. Those that are mapped get the instruments they are mapped to,
     events of others are dropped and counted, events of the whole venue pass.
+
+    Args:
+        deep: the channel tells books level by level. All of them are kept as long as nothing of the session is missed,
+            so that a symbol that is mapped while it runs begins with a snapshot.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, deep: bool = False) -> None:
         self._spelled = Instruments()  # the exchange's own symbols and numbers
         self.native = Decoder("iex", self._spelled, lenient=True)
         # the exchange's number -> instrument; the last one stands for all beyond, which is NO_INSTRUMENT alone
@@ -67,7 +76,11 @@ class DatagramDecoder:
         self._numbers[-1] = NO_INSTRUMENT
         self._datagrams = self._wrong = self._unknown = self._malformed = 0
         self._sessions: dict[bytes, bytes] = {}  # protocol and channel -> session
-        self.late_joins = 0  # new sessions whose start was missed
+        self._books = Books(self._spelled) if deep else None  # of every symbol
+        self._whole = False  # they hold all that was told in this session
+        self._restarts = self._gaps = 0
+        self._asked: list[int] = []  # numbers that want a snapshot
+        self.late_joins = 0  # sessions whose start was missed
         self._problem: str | None = None
 
     def map(self, symbol: str, instrument: int) -> None:
@@ -76,6 +89,10 @@ class DatagramDecoder:
         self._grow()
         self._numbers[number] = _DROP if instrument == NO_INSTRUMENT else instrument
 
+    def ask(self, symbol: str) -> None:
+        """Wants a snapshot of a mapped symbol in front of the next datagram's events, if all of its book is known."""
+        self._asked.append(self._spelled.table.add(symbol))
+
     def instrument_of(self, number: int) -> int | None:
         """What the exchange's number is mapped to, NO_INSTRUMENT for the whole venue, None if it is not wanted."""
         if number == NO_INSTRUMENT:
@@ -83,6 +100,11 @@ class DatagramDecoder:
         self._grow()
         mapped = int(self._numbers[number])
         return None if mapped == _DROP else mapped
+
+    @property
+    def listening(self) -> bool:
+        """Whether a session has been heard: books of symbols that are mapped from now on lack what came before."""
+        return bool(self._sessions)
 
     def take_side(self) -> list[SideMessage]:
         """Side messages of mapped symbols and of the whole venue, with the exchange's symbols."""
@@ -103,21 +125,68 @@ class DatagramDecoder:
             return self._refuse(f"iex: datagram of {size} bytes is no IEX-TP 1 segment")
         if size != _HEADER + payload:
             return self._refuse(f"iex: datagram of {size} bytes; its header says {_HEADER + payload}")
-        known = self._sessions.get(line, session)
-        anew = known != session
+        known = self._sessions.get(line)
+        first = known != session
         self._sessions[line] = session
-        self.late_joins += anew and offset > 0
+        self.late_joins += first and offset > 0
         try:
             events = self.native.receive_bytes(data, ts_recv)
         except ProtocolError as error:  # a lenient decoder counts instead
             return self._refuse(str(error))
-        malformed = self.native._tally()[0]
-        if malformed != self._malformed:
-            self._problem = f"iex: {malformed - self._malformed} malformed in a datagram of {size} bytes"
-            self._malformed = malformed
-        if anew:
+        snapshots = self._followed(events, first=first, start=offset == 0, sent=sent, ts_recv=ts_recv)
+        if first and known is not None and offset == 0:  # what was missed is a gap, and not known to be empty
             events = _cleared(sent, events, ts_recv)
-        return self._mapped(events) if len(events) else events
+        events = self._mapped(events) if len(events) else events
+        return np.concatenate([*snapshots, events]) if snapshots else events
+
+    def _followed(
+        self, events: NDArray[np.void], *, first: bool, start: bool, sent: int, ts_recv: int
+    ) -> list[NDArray[np.void]]:
+        """Keeps the books of all symbols, and gives the snapshots that were asked for, as they stood before."""
+        malformed, gaps, _, _, restarts, _ = self.native._tally()
+        if malformed != self._malformed:
+            self._problem = f"iex: {malformed - self._malformed} malformed in a datagram"
+        if self._books is None:
+            self._malformed = malformed
+            return []
+        if first or restarts != self._restarts:
+            self._books.clear()
+            self._whole = start
+            self._asked.clear()  # whoever asked hears the session from its start, or waits for the next
+        elif gaps != self._gaps:
+            self._whole = False
+        self._whole = self._whole and malformed == self._malformed
+        self._malformed, self._gaps, self._restarts = malformed, gaps, restarts
+        if not self._whole:
+            return []
+        asked, self._asked = self._asked, []
+        found = [self._snapshot(number, sent, ts_recv) for number in asked]
+        self._books.apply(events)
+        return [one for one in found if one is not None]
+
+    def _snapshot(self, number: int, sent: int, ts_recv: int) -> NDArray[np.void] | None:
+        instrument = self.instrument_of(number)
+        if instrument is None or self._books is None:
+            return None
+        book, n = self._books[self._spelled[number].symbol], 64
+        while (depth := book.depth(n))["bid_price"][-1] > 0 or depth["ask_price"][-1] > 0:
+            n *= 2
+        found = np.zeros(2 * n + 1, EVENT)
+        found["kind"][0] = Kind.CLEAR
+        at = 1
+        for side, name in ((BookSide.BID, "bid"), (BookSide.ASK, "ask")):
+            levels = depth[depth[f"{name}_price"] > 0]
+            part = found[at : at + len(levels)]
+            at += len(levels)
+            part["kind"], part["side"] = Kind.LEVEL, side
+            part["price"] = np.rint(levels[f"{name}_price"] * _UNITS).astype(np.int64) * _UNIT  # the exchange's 1e-4
+            part["quantity"] = np.rint(levels[f"{name}_quantity"]).astype(np.int64) * NANOS
+        found = found[:at]
+        found["ts_event"], found["ts_recv"], found["instrument"] = sent, ts_recv, instrument
+        found["venue"], found["provider"] = venue_id("IEXG"), provider_id("iex")
+        found["flags"] = Flag.SNAPSHOT
+        found["flags"][-1] |= Flag.LAST
+        return found
 
     def _mapped(self, events: NDArray[np.void]) -> NDArray[np.void]:
         self._grow()
@@ -195,7 +264,7 @@ class IexFeed(Conversation):
             "iex",
             url=url,
             facts=facts,
-            decoder=DatagramDecoder(),
+            decoder=DatagramDecoder(deep=feed == "deep"),
             instruments=instruments,
             wire=lambda symbol: to_wire("iex", symbol),
             house=lambda wire: from_wire("iex", wire),
@@ -224,7 +293,11 @@ class IexFeed(Conversation):
     def _take(self, symbols: list[str]) -> None:
         self._held.update(symbols)
         if symbols:
-            self.tell(Subscribed(tuple(symbols), confirmed=False))
+            missed = self.facts.role == "depth" and self.decoder.listening
+            if missed:
+                for symbol in symbols:
+                    self.decoder.ask(self._wanted[symbol])
+            self.tell(Subscribed(tuple(symbols), confirmed=False, whole=not missed))
 
     def unsubscribe(self, symbols: Sequence[str]) -> None:
         """Wants no more data of them: it goes on coming."""

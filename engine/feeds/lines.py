@@ -449,7 +449,10 @@ class Lines:
     def _notice(self, line: int, connection: _Connection, notice: Notice, now: int) -> None:
         self._keep(line, notice)
         if isinstance(notice, Subscribed):
-            self.aggregator.subscribe(line, [symbol for symbol in notice.symbols if symbol in self._wanted])
+            symbols = [symbol for symbol in notice.symbols if symbol in self._wanted]
+            self.aggregator.subscribe(line, symbols)
+            if not notice.whole:
+                self.aggregator.missed(line, symbols, now)
         elif isinstance(notice, Unsubscribed):
             self.aggregator.unsubscribe(line, [symbol for symbol in notice.symbols if symbol not in self._wanted])
         elif isinstance(notice, Gap):

@@ -135,10 +135,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """Symbols whose data will come: every channel asked for is confirmed, or the provider does not confirm any."""
+    """Symbols whose data will come: every channel asked for is confirmed, or the provider does not confirm any.
+
+    Not ``whole``: their depth began before we listened, and cannot be trusted before the next snapshot.
+    """
 
     symbols: tuple[str, ...]
     confirmed: bool = True
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

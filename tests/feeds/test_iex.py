@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from decimal import Decimal
 
 import pytest
 
+from engine.core.config import Provider
 from engine.core.events import NO_INSTRUMENT, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import SecurityDirectory
 from engine.core.venues import venue_id
 from engine.feeds.iex import FEEDS, IexFeed
+from engine.feeds.machine import Machine, feeds_of
 from engine.feeds.protocol import NEVER, Connected, Gap, Heartbeat, Ready, Side, Subscribed
 from tests.feeds.battery import SECOND, START, Battery, Rig, pump
 
 DEEP = 0x8004
 
 
-def segment(*messages: bytes, sequence: int, offset: int = 1, session: int = 9, protocol: int = DEEP) -> bytes:
+def segment(
+    *messages: bytes, sequence: int, offset: int | None = None, session: int = 9, protocol: int = DEEP
+) -> bytes:
+    offset = sequence - 1 if offset is None else offset  # 0 where a session starts
     payload = b"".join(struct.pack("<H", len(one)) + one for one in messages)
     header = struct.pack("<BBHII", 1, 0, protocol, 1, session)
     return header + struct.pack("<HHqqq", len(payload), len(messages), offset, sequence, START) + payload
@@ -90,7 +96,8 @@ def test_only_wanted_symbols_come_and_in_our_spelling():
     made.unsubscribe(["MSFT"])
     made.subscribe(["AAPL"])
     pumped = pump(made, segment(level("AAPL", 1, 1), level("MSFT", 3, 3), sequence=4))
-    assert pumped.events["instrument"].tolist() == [2]
+    assert pumped.events["kind"].tolist() == [Kind.CLEAR, Kind.LEVEL, Kind.LEVEL]  # what was there before
+    assert pumped.events["instrument"].tolist() == [2, 2, 2]
 
 
 def test_thousands_of_symbols_that_nobody_wants():
@@ -130,8 +137,60 @@ def test_a_new_session_whose_start_was_missed_is_a_gap():
     made = opened("AAPL")
     pump(made, segment(level("AAPL", 1, 1), sequence=1))
     pumped = pump(made, segment(level("AAPL", 1, 1), sequence=9, offset=400, session=10))
-    assert pumped.events["kind"].tolist() == [Kind.CLEAR, Kind.LEVEL]
+    assert pumped.events["kind"].tolist() == [Kind.LEVEL]  # a CLEAR would say that the rest is known to be empty
     assert pumped.notices == [Gap(0)]
+
+
+def machine(*symbols: str) -> Machine:
+    instruments = Instruments()
+    made = Machine(feeds_of([Provider("iex", url="udp://127.0.0.1:1")], instruments), instruments)
+    made.lines.start(START)
+    made.lines.subscribe(symbols, START)
+    made.lines.opened(0, START)
+    return made
+
+
+def test_a_book_whose_start_was_missed_is_not_shown():
+    made = machine("AAPL")
+    made.lines.received(0, segment(level("AAPL", 1, 1), sequence=500), START)
+    made.lines.received(0, segment(level("AAPL", 2, 2), sequence=501), START)
+    assert math.isnan(made.books["AAPL"].bbo().bid)
+    assert made.composer.leader(0, "depth", venue_id("IEXG")) == -1
+    made.lines.received(0, segment(level("AAPL", 2, 2), sequence=9, offset=300, session=10), START)
+    assert made.composer.leader(0, "depth", venue_id("IEXG")) == -1
+    made.lines.received(0, segment(level("AAPL", 3, 3), sequence=1, session=11), START)
+    assert made.books["AAPL"].bbo().bid_quantity == 3
+
+
+def test_a_symbol_that_is_wanted_while_a_session_runs_begins_whole():
+    made = machine("AAPL")
+    bids = [level("MSFT", number, number) for number in range(1, 201)]
+    asks = [level("MSFT", 7, 4_000_001, "5"), level("MSFT", 8, 4_000_000, "5")]
+    made.lines.received(0, segment(level("AAPL", 1, 1), *bids, *asks, sequence=1), START)
+    made.lines.subscribe(["MSFT"], START)
+    assert math.isnan(made.books["MSFT"].bbo().bid)
+    made.lines.received(0, segment(level("MSFT", 0, 200), level("AAPL", 2, 2), sequence=204), START)
+    depth = made.books["MSFT"].depth(300)
+    assert (depth["bid_price"][:199] * 10_000).round().tolist() == list(range(199, 0, -1))
+    assert depth["bid_quantity"][:199].tolist() == list(range(199, 0, -1))
+    assert math.isnan(depth["bid_price"][199])
+    assert (depth["ask_price"][:2].tolist(), depth["ask_quantity"][:2].tolist()) == ([400, 400.0001], [8, 7])
+    assert made.books["AAPL"].bbo().bid_quantity == 2
+
+
+@pytest.mark.parametrize("lost", ["a datagram before", "a datagram after", "the start"])
+def test_a_symbol_that_is_wanted_while_a_damaged_session_runs_waits_for_the_next(lost):
+    made = machine("AAPL")
+    start = 300 if lost == "the start" else 1
+    made.lines.received(0, segment(level("MSFT", 1, 1), sequence=start), START)
+    if lost == "a datagram before":
+        made.lines.received(0, segment(level("MSFT", 1, 2), sequence=start + 5), START)
+    made.lines.subscribe(["MSFT"], START)
+    made.lines.received(0, segment(level("MSFT", 2, 2), sequence=start + 6), START)
+    shown = made.books["MSFT"].bbo().bid_quantity
+    assert shown == 0
+    made.lines.received(0, segment(level("MSFT", 3, 3), sequence=1, session=10), START)
+    assert made.books["MSFT"].bbo().bid_quantity == 3
 
 
 def test_a_session_that_starts_again_clears_the_venue():
