@@ -463,7 +463,7 @@ class MarketData:
 
         Raises:
             ConfigError: a line has that name.
-            ValueError: another array, or unknown instruments.
+            ValueError: another array, unknown instruments, or a depth or top without its venue.
         """
         runner, now = self._running(), self._clock()
         self._machine.push(name, events, now, role)

@@ -132,12 +132,15 @@ class Machine:
 
         Raises:
             ConfigError: the name is a line's, or there are too many names.
-            ValueError: not such an array, or an instrument that is not known.
+            ValueError: not such an array, an instrument that is not known, or a depth or top without its venue.
         """
         self.check_events(events)
         pusher = self._pushers.get(name)
+        told = pusher.role if pusher is not None else role or _role_of(events)
+        if told in {"depth", "top"} and ((events["venue"] == 0) & (events["instrument"] != NO_INSTRUMENT)).any():
+            raise ValueError(f"an event pushed as {name!r} has venue 0; expected the venue of each, it is a {told}")
         if pusher is None:
-            pusher = self._pushers[name] = self._new_pusher(name, role or _role_of(events))
+            pusher = self._pushers[name] = self._new_pusher(name, told)
         events = events.copy()
         events["provider"] = pusher.number
         events["ts_recv"][events["ts_recv"] == 0] = now

@@ -123,6 +123,9 @@ def test_what_cannot_be_pushed_is_told() -> None:
         machine.push("polygon", np.zeros(1, EVENT), 1)
     with pytest.raises(ValueError, match="instrument 1 is not known"):
         machine.push("ours", rows((Kind.TRADE, Side.NONE, 1, 1, "XNAS"), instrument=1), 1)
+    with pytest.raises(ValueError, match=r"an event pushed as 'ours' has venue 0; .* it is a depth"):
+        machine.push("ours", rows((Kind.LEVEL, Side.BID, 10, 5, ""), instrument=0), 1)
+    assert "ours" not in machine.names
     for wrong in ([1], np.zeros(1), np.zeros((1, 1), EVENT)):
         with pytest.raises(ValueError, match=r"expected \(n,\) of engine.EVENT"):
             machine.push("ours", wrong, 1)  # type: ignore[arg-type]
