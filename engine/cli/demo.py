@@ -37,7 +37,8 @@ LEVELS: Final = 10
 LINES: Final = ("polygon", "alpaca-sip", "alpaca-iex", "iex", "finnhub")
 _LOOK_S: Final = 0.01  #: between two looks at the lines' health
 _FRAME_S: Final = 0.25
-_REST_S: Final = 1.0  #: at the end without market and faults, for what is on its way
+_REST_S: Final = 0.7  #: without the market at the end, for what is on its way; too short to be called silence
+_SETTLE_S: Final = 1.0  #: from the last fault to the end, for quotes in place of those it has swallowed
 _ERRORS_SHOWN: Final = 5
 
 
@@ -117,6 +118,7 @@ class Demo:
         self.book_errors = self.batches = self.comparisons = 0
         self.elapsed = 0.0
         self.finished = False
+        self.lines_at_rest: list[str] = []  #: live when the book was held against the market itself
         self._health: dict[str, dict[str, Any]] = {}
         self._latency: dict[str, dict[str, Any]] = {}
         self._stats: dict[str, int] = {}
@@ -142,7 +144,7 @@ class Demo:
 
     async def _look_on(self, market: MarketData, checker: Checker, draw: Callable[[], None] | None) -> None:
         drawn = 0.0
-        while self.elapsed < self.seconds + _REST_S:
+        while self.elapsed < self.seconds:
             await asyncio.sleep(_LOOK_S)
             self.elapsed = self.simulation.elapsed
             self.watch.look(market.now(), market.health())
@@ -152,9 +154,21 @@ class Demo:
                 drawn = self.elapsed
                 self._note(market)
                 draw()
-        self._check(market, checker)
-        self._count(self._at_rest(market, checker))
+        await self._rest(market, checker)
         self.finished = True
+
+    async def _rest(self, market: MarketData, checker: Checker) -> None:
+        """The market stands still: what is on its way arrives, then the book is what the market is."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _REST_S
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self.watch.look(market.now(), market.health())
+            wrong = self._at_rest(market, checker)
+            if not wrong or loop.time() >= end:
+                break
+        self._check(market, checker)
+        self._count(wrong)
 
     def _checker(self, market: MarketData) -> Checker:
         machine = market.machine
@@ -176,11 +190,13 @@ class Demo:
         self._count(checker.disagreements(sorted(symbols)))
 
     def _at_rest(self, market: MarketData, checker: Checker) -> list[str]:
-        """The book against the market itself; a line that says it is not live may be missing."""
-        health = market.health()
-        down = any(report["state"] != "live" for report in health.values())
-        found = checker.at_rest(self.simulation.truth.market, SYMBOLS)
-        return [] if down else found
+        """The book against the market itself, as far as lines carry it that are live and no fault holds back."""
+        if any(fault.end > (self.seconds - _SETTLE_S) * NANOS for fault in self.simulation.faults):
+            return []
+        live = frozenset(name for name, report in market.health().items() if report["state"] == "live")
+        found = checker.at_rest(self.simulation.truth.market, SYMBOLS, live)
+        self.lines_at_rest = sorted(live)
+        return found
 
     def _count(self, errors: Sequence[str]) -> None:
         self.book_errors += len(errors)
@@ -200,6 +216,7 @@ class Demo:
         return {
             **self.figures(),
             "finished": self.finished,
+            "lines_at_rest": self.lines_at_rest,
             "errors": self.errors,
             "faults": self.watch.report(),
             "latency_ns": {name: _plain(report) for name, report in self._latency.items()},
@@ -252,14 +269,17 @@ class Demo:
         from rich.table import Table
 
         table = Table(title="Lines (latency: stamp to callback returned, us)", title_justify="left")
-        for name in ("line", "state", "updates", "reconnects", "p50", "p99", "p99.9", "reason"):
-            left = name in {"line", "state", "reason"}
-            table.add_column(name, justify="left" if left else "right", no_wrap=True, min_width=10 if left else None)
+        for name in ("line", "state", "updates", "reconnects", "p50", "p99", "p99.9"):
+            left = name in {"line", "state"}
+            table.add_column(name, justify="left" if left else "right", no_wrap=True, min_width=11 if left else 5)
         for name, report in self._health.items():
             total = self._latency.get(name, {}).get("total", {})
             spans = [_microseconds(total.get(key)) for key in ("p50", "p99", "p99_9")]
             counts = (f"{report['updates'] + report['prints']:,}", f"{report['reconnects']}")
-            table.add_row(name, report["state"], *counts, *spans, report["reason"])
+            table.add_row(name, report["state"], *counts, *spans)
+        faults = {name: report["reason"] for name, report in self._health.items() if report["state"] != "live"}
+        table.caption = "\n".join(f"{name}: {reason}" for name, reason in faults.items()) or None
+        table.caption_justify = "left"
         return table
 
     def _fault_table(self) -> Table:

@@ -17,7 +17,7 @@ from engine.core.venues import venue_name
 from engine.sim.truth_log import LineTruth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from engine.core.instruments import Instruments
     from engine.sim.market import Market, Top
@@ -111,8 +111,12 @@ class Checker:
             found += self._compare(symbol, expected, self._leading("nbbo", instrument, tops), exempt)
         return found
 
-    def at_rest(self, market: Market, symbols: Iterable[str]) -> list[str]:
-        """The same against the market itself, for when nothing is on its way; a book nobody feeds is one, too."""
+    def at_rest(self, market: Market, symbols: Iterable[str], live: Container[str] | None = None) -> list[str]:
+        """The same against the market itself, for when nothing is on its way.
+
+        What no line leads is a disagreement, too; given the names of the ``live`` lines, only where one of them has
+        told of the symbol.
+        """
         found: list[str] = []
         for symbol in symbols:
             instrument = self._instruments[symbol].id
@@ -127,11 +131,16 @@ class Checker:
             found.extend(
                 f"{symbol}: nobody leads {line.role} {line.venue or ''}".rstrip()
                 for line in self._lines
-                if self._composer.leader(instrument, line.role, line.venue) < 0
+                if (live is None or (line.name in live and self._has_told(line, symbol)))
+                and self._composer.leader(instrument, line.role, line.venue) < 0
             )
             expected = self._composition(instrument, tops, levels)
             found += self._compare(symbol, expected, self._leading("nbbo", instrument, tops))
         return sorted(set(found))
+
+    def _has_told(self, line: CheckedLine, symbol: str) -> bool:
+        truth = self._truths[line.name]
+        return symbol in (truth.levels if line.role == "depth" else truth.tops)
 
     def _leading(self, role: str, instrument: int, tops: Mapping[str, Top]) -> Top | None:
         leader = self._composer.leader(instrument, role)

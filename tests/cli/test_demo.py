@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from engine.cli import demo, main
 from engine.sim.faults import KINDS
@@ -48,6 +50,25 @@ def test_book_errors_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(main, ["demo", "--seconds", "1", "--faults", "none", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["book_errors"] > 0
+
+
+def test_at_rest_every_line_is_held_against_the_market(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("--seconds", "2", "--faults", "none")["lines_at_rest"] == sorted(demo.LINES)
+    monkeypatch.setattr(demo.Checker, "at_rest", lambda *_: ["AAPL: wrong"])
+    result = CliRunner().invoke(main, ["demo", "--seconds", "1", "--faults", "none", "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["book_errors"] == 1
+
+
+def test_the_table_of_lines_keeps_its_figures_whatever_the_reasons() -> None:
+    found = demo.Demo(7, 1)
+    report = {"state": "mute", "updates": 1, "prints": 2_345, "reconnects": 67, "reason": "silent " * 30}
+    found._health = {"alpaca-sip": report}
+    console = Console(width=80, file=StringIO())
+    console.print(found._line_table())
+    text = console.file.getvalue()
+    for shown in ("alpaca-sip", "mute", "2,346", "67", "p99.9", "silent"):
+        assert shown in text
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ def test_nobody_leading_is_no_disagreement_but_no_rest_either(run):
         run.composer.trust(run.aggregator.source(line), False, run.now)
     assert run.checker.disagreements(run.symbols) == []
     assert "AAPL: nobody leads nbbo" in run.checker.at_rest(run.market, run.symbols)
+    assert run.checker.at_rest(run.market, run.symbols, {"iex"}) == [
+        f"{symbol}: nobody leads depth {venue_id('IEXG')}" for symbol in run.symbols
+    ]
+    assert run.checker.at_rest(run.market, run.symbols, ()) == []
 
 
 def test_a_market_that_moved_on_is_found_at_rest(run):
