@@ -91,6 +91,7 @@ class MarketData:
         self._states: list[str] = []
         self._views: dict[int, BookView] = {}
         self._watchers = Watchers(self._view)
+        self._ended = False  # closed after it was open
         self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
         self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._held: list[set[str]] = [set() for _ in self._feeds]
@@ -124,11 +125,16 @@ class MarketData:
             clock=self._clock,
             record=None if self._recording is None else self._recording.log,
         )
-        await self._runner.start()
-        self._states = [""] * len(self._feeds)
-        self._on_tick()
-        if settings.symbols:
-            self._subscribe(settings.symbols)
+        self._ended = False
+        try:
+            await self._runner.start()
+            self._states = [""] * len(self._feeds)
+            self._on_tick()
+            if settings.symbols:
+                self._subscribe(settings.symbols)
+        except BaseException:  # nobody leaves what was not entered
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -142,6 +148,7 @@ class MarketData:
         runner, self._runner = self._runner, None
         if runner is None:
             return
+        self._ended = True
         for timer in (self._tick, *self._timers.values()):
             if timer is not None:
                 timer.cancel()
@@ -378,8 +385,7 @@ class MarketData:
         reader = ChangeReader(numbers, stream.waker())
         stream.attach(lambda: reader.take(self._view), lambda: _discard(self._watchers.readers, reader))
         self._watchers.readers.append(reader)
-        self._streams.add(stream)
-        return stream
+        return self._opened(stream)
 
     def bars(self, symbols: str | Iterable[str], interval: Duration, *, delay: Duration = "250ms") -> Stream[Bar]:
         """Closed bars built from prints, as an asynchronous iterator; they close by the clock, with or without prints.
@@ -400,9 +406,15 @@ class MarketData:
         reader = BarReader(numbers, stream.waker())
         stream.attach(reader.take, lambda: self._forget_bars(key, reader))
         builder.readers.append(reader)
-        self._streams.add(stream)
         if key not in self._timers:
             self._wait_for_bars(key)
+        return self._opened(stream)
+
+    def _opened(self, stream: Stream[Any]) -> Stream[Any]:
+        """The market ends it when it closes; one that was closed has nothing more to give."""
+        self._streams.add(stream)
+        if self._ended:
+            stream.end()
         return stream
 
     def _wait_for_bars(self, key: tuple[int, int]) -> None:

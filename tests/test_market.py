@@ -303,6 +303,32 @@ def test_closing_ends_waits() -> None:
     asyncio.run(main())
 
 
+def test_streams_of_a_market_that_was_closed_end() -> None:
+    async def main() -> None:
+        async with MarketData([]) as market, asyncio.timeout(30):
+            pass
+        async with asyncio.timeout(30):
+            assert [change async for change in market.stream("AAPL")] == []
+            assert [bar async for bar in market.bars("AAPL", "1s")] == []
+
+    asyncio.run(main())
+
+
+def test_a_market_that_cannot_be_entered_is_closed() -> None:
+    async def main() -> None:
+        async with Loopback() as polygon:
+            config = Config(market=Market(symbols=("two words",)))
+            market = MarketData(config, [polygon.provider])
+            with pytest.raises(ValueError, match="two words"):
+                async with market, asyncio.timeout(30):
+                    pass
+            with pytest.raises(RuntimeError, match="not open"):
+                market.unsubscribe("AAPL")
+            assert market.machine.lines.phase(0) == "stopped"
+
+    asyncio.run(main())
+
+
 def test_a_recording_runs_again_to_the_same_tape(tmp_path: Path) -> None:
     async def test(polygon: Loopback, market: MarketData) -> None:
         market.instruments.add("OURS", tick="0.5")

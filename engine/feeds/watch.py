@@ -156,7 +156,7 @@ class BarBuilder:
 
     def _offer(self, bars: Sequence[Bar]) -> None:
         if bars:
-            for reader in self.readers:
+            for reader in tuple(self.readers):
                 reader.offer(bars)
 
 
@@ -211,7 +211,7 @@ class Watchers:
                 books = [views(number) for number in numbers if number in wanted]
             if books and not handle.run(books):
                 self.failures += 1
-        for reader in self.readers:
+        for reader in tuple(self.readers):  # a stream that nobody holds any more may leave at any time
             reader.offer(numbers)
 
     def traded(self, trades: NDArray[np.void]) -> None:
@@ -222,5 +222,5 @@ class Watchers:
                 ours = trades[np.isin(trades["instrument"], list(handle.numbers))]
             if len(ours) and not handle.run(ours):
                 self.failures += 1
-        for builder in self.builders.values():
+        for builder in tuple(self.builders.values()):
             builder.update(trades)
