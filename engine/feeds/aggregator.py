@@ -155,6 +155,11 @@ class Aggregator:
         """A fault that costs score only."""
         self._lines[line].health.charge(now)
 
+    def set_back(self, by: int) -> None:
+        """Our clock was set back by so much."""
+        for line in self._lines:
+            line.health.set_back(by)
+
     # ---- verdicts
 
     def judge(self, now: int) -> list[int]:

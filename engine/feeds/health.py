@@ -192,6 +192,18 @@ class LineHealth:
         """A fault of the line that is no state: a malformed frame, a gap."""
         self._charge("mute", now)
 
+    def set_back(self, by: int) -> None:
+        """Our clock was set back by so much: holds end and faults are forgotten when they would have been."""
+        self.since -= by
+        self._bad_at -= by
+        self._faults_at -= by
+        self._points_at -= by
+        self._ready_at -= by
+        self._ahead_at = self._ahead_at and self._ahead_at - by
+        self.delay = None if self.delay is None else self.delay - by
+        self._least = None if self._least is None else self._least - by
+        self._history = deque((at - by, reading) for at, reading in self._history)
+
     @property
     def trusted(self) -> bool:
         """Whether its data may lead."""

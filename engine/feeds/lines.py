@@ -344,6 +344,8 @@ class Lines:
     def timer(self, now: int) -> None:
         """Does what is due at ``now``."""
         self.stirred = True
+        if NEVER > self._due_judge > now + self.policy.judge_every:
+            self._set_back(self._due_judge - self.policy.judge_every - now, now)
         for line, connection in enumerate(self._connections):
             if connection.deadline <= now:
                 self._expired(line, connection, now)
@@ -355,6 +357,18 @@ class Lines:
             for line, connection in enumerate(self._connections):
                 if connection.phase == "ready":
                     (self._listen if connection.datagrams else self._check)(line, connection, now)
+
+    def _set_back(self, by: int, now: int) -> None:
+        """Our clock was: what would be waited for until it is where it was is due as much earlier."""
+        self._due_judge -= by
+        for connection in self._connections:
+            for name in ("deadline", "due_feed", "ping_deadline"):
+                if now + by < (at := getattr(connection, name)) < NEVER:
+                    setattr(connection, name, at - by)
+            for name in ("ready_at", "last_recv", "pinged", "ping_at"):
+                if (at := getattr(connection, name)) > now:
+                    setattr(connection, name, at - by)
+        self.aggregator.set_back(by)
 
     # ---- outputs
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Runner", "new_event_loop"]
 
 _LOG: Final = logging.getLogger("engine.feeds")
+_SET_BACK: Final = 1_000_000_000  # ns that a timer is too early
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -345,11 +346,11 @@ class Runner:
             link_now.close(command.code, command.reason)
 
     def _fire(self) -> None:
-        """A timer is due; wall time may have been set back, then it is waited for again."""
+        """A timer is due. Wall time may have been set back: a little is waited for, more is told."""
         self._timer, due = None, self._timer_at
         self._timer_at = NEVER
         now = self._clock()
-        if now >= due:
+        if now >= due or due - now >= _SET_BACK:
             self.timer_late_ns_max = max(self.timer_late_ns_max, now - due)
             try:
                 self._input("timer", -1)

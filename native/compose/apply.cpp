@@ -146,7 +146,8 @@ bool Composer::refuse_old(Source& source, State& state, const Event& event) {
         ++source.line.duplicates;
         return true;
     }
-    const int64_t back = state.latest == 0 ? 0 : state.latest - event.ts_event;
+    int64_t back = 0;
+    if (state.latest != 0 && __builtin_sub_overflow(state.latest, event.ts_event, &back)) back = INT64_MAX;
     if (numbered && back < 0) return false;  // the numbering began anew
     if (!numbered && back <= 0) {
         state.late_run = 0;

@@ -264,6 +264,26 @@ def test_a_mute_line_is_found_within_a_second_and_recovers():
     assert len(pump.of(Open)) == 1
 
 
+def test_a_clock_set_back_stops_no_verdict_and_no_timer():
+    pump, lines = two_lines()
+    pump.close(0)  # waits to be opened again, and is on probation
+    pump.now -= 3_600 * S
+    pump._due = [(at - 3_600 * S, number, action) for at, number, action in pump._due]
+    lines.timer(pump.now)
+    assert lines.next_timer <= pump.now + 250 * MS
+    pump.run(3 * S)
+    assert [state(lines, pump, name)["state"] for name in "ab"] == ["live", "live"]
+    pump.providers[0].every = 0
+    pump.run(S)
+    assert state(lines, pump)["state"] == "mute"
+    assert 0 <= pump.now - state(lines, pump)["since"] <= S
+    pump.providers[0].every = 50 * MS
+    pump.update(0)
+    pump.run(2 * S)
+    assert state(lines, pump)["state"] == "live"
+    assert len(pump.of(Close)) == 0
+
+
 def test_a_mute_line_that_answers_no_ping_is_half_open():
     pump, lines = two_lines()
     pump.providers[0].every, pump.providers[0].pongs = 0, False

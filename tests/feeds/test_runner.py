@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 
 import numpy as np
 import pytest
@@ -323,6 +324,19 @@ def test_closing_is_clean_at_any_moment():
                 await runner.close()
                 runner.schedule_drain()
                 await asyncio.sleep(0)
+
+    run(live())
+
+
+def test_a_clock_set_far_back_is_told():
+    async def live():
+        back = [0]
+        runner = made(
+            "udp://127.0.0.1:0", attached=False, clock=lambda: 10_000_000 * MS + time.monotonic_ns() - back[0]
+        )
+        async with runner:
+            back[0] = 5_000_000 * MS
+            await until(lambda: runner.lines.next_timer < 6_000_000 * MS + time.monotonic_ns())
 
     run(live())
 

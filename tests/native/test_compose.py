@@ -228,6 +228,16 @@ def test_numbers_and_stamps_tell_what_is_old():
     assert desk.shown() == [("XNAS", 100, 4)]
 
 
+def test_a_stamp_before_all_time_is_old():
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
+    for source in (first, second):
+        desk.nbbo(source, (10.0, 100, XNAS), (10.5, 100, XNAS))
+    desk.nbbo(first, (9.0, 100, XNAS), (9.5, 100, XNAS), ts_event=-(2**63))
+    assert desk.composer.line(first)["replayed"] == 1
+    assert desk.composer.nbbo(desk.id).bid == 10.0
+
+
 def test_a_late_message_is_left_out_and_a_clock_that_went_back_is_followed():
     desk = Desk()
     first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
