@@ -187,7 +187,8 @@ class Demo:
         for line, name in enumerate(lines.names):
             symbols |= checker.follow(name, *lines.connection(line))
         self.comparisons += len(symbols)
-        self._count(checker.disagreements(sorted(symbols)))
+        alone = {name for name, report in market.health().items() if report["exempt"]}
+        self._count(checker.disagreements(sorted(symbols), alone))
 
     def _at_rest(self, market: MarketData, checker: Checker) -> list[str]:
         """The book against the market itself, as far as lines carry it that are live and no fault holds back."""

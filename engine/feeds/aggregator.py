@@ -173,8 +173,8 @@ class Aggregator:
             others = [other for other in self._lines if _trusted_beside(other, line)]
             peers = [other for other in others if _same_class(other, line)]
             quotes = [other.health for other in others if other.reading.updates and other.role != "prints"]
-            delays = [health.delay for health in quotes if health.delay is not None]
             excesses = [health.excess for health in quotes if health.excess is not None]
+            delays = [health.delay for health in quotes if health.delay is not None and not health.ahead]
             line.reading = replace(
                 line.reading,
                 others=len(quotes),

@@ -73,7 +73,7 @@ class Reading:
         peer_updates, peer_first, peer_last: their updates since its own last one: how many, and our time of the first
             and the last.
         peer_delay: the least (receipt - stamp) among the lines of its class now; None where unknown.
-        other_delay: the same among all of ``others``.
+        other_delay: the same among those of ``others`` whose stamps are not ahead of their usual themselves.
         least_excess, most_excess: how much later than at its best the least and the most late other line is.
     """
 
@@ -220,6 +220,11 @@ class LineHealth:
     def excess(self) -> int | None:
         """How much later its last update came than its best one."""
         return None if self.delay is None or self._least is None else self.delay - self._least
+
+    @property
+    def ahead(self) -> bool:
+        """Whether its stamps are so far ahead of their usual that they tell nothing of the others'."""
+        return self.excess is not None and self.excess <= -self.rules.lag // 2
 
     def measure(self, reading: Reading) -> None:
         """Takes the delay of the last update: for all lines before any is judged, so that each hears of the others'."""

@@ -69,6 +69,7 @@ class Checker:
         self._lines = list(lines)
         self._truths = {line.name: LineTruth() for line in lines}
         self._places = {line.name: (0, 0) for line in lines}  # connections opened, frames of the last one
+        self._lying: set[tuple[str, str]] = set()  # (line, symbol) whose last frame lied
         self._lied: set[str] = set()  # depth lines whose book holds what a lying frame said; nobody else knows better
 
     def follow(self, line: str, opens: int, frames: int) -> set[str]:
@@ -89,14 +90,22 @@ class Checker:
                 truth.receive(log[number])
                 if any(change.clear for change in log[number].changes):
                     self._lied.discard(line)
+                told = {change.symbol for change in log[number].changes}
+                pairs = {(line, symbol) for symbol in told}
                 if log[number].fault in _LIES:
                     self._lied.add(line)
-                touched.update(change.symbol for change in log[number].changes)
+                    self._lying |= pairs
+                else:
+                    self._lying -= pairs
+                touched |= told
         self._places[line] = (opens, frames)
         return touched - {""}
 
-    def disagreements(self, symbols: Iterable[str]) -> list[str]:
-        """Where the book is not what the leaders' truths compose to, in words."""
+    def disagreements(self, symbols: Iterable[str], alone: Container[str] = ()) -> list[str]:
+        """Where the book is not what the leaders' truths compose to, in words.
+
+        ``alone``: names of lines that no other could contradict; while such a line lies, what it leads is not compared.
+        """
         found: list[str] = []
         for symbol in symbols:
             instrument = self._instruments[symbol].id
@@ -108,6 +117,14 @@ class Checker:
                 for line in self._lines
                 if line.name in self._lied and self._composer.leader(instrument, "depth", line.venue) == line.source
             }
+            lies = {line.name for line in self._lines if line.name in alone and (line.name, symbol) in self._lying}
+            exempt |= {
+                line.venue
+                for line in self._lines
+                if line.name in lies and self._composer.leader(instrument, line.role, line.venue) == line.source
+            }
+            if any(line.name in lies and line.role == "nbbo" for line in self._lines):
+                continue  # its slot may name any venue
             found += self._compare(symbol, expected, self._leading("nbbo", instrument, tops), exempt)
         return found
 

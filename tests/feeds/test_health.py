@@ -300,6 +300,7 @@ def test_stamps_ahead_of_their_usual_are_told_and_do_not_change_what_is_usual():
     line.delay -= 3 * S
     assert line.run(200 * MS) == "quarantined"
     assert line.health.reason == "stamps 3000 ms ahead of its usual"
+    assert line.health.ahead
     assert line.run(5 * S) == "quarantined"
     line.delay += 3 * S
     assert line.run(2 * S) == "live"
