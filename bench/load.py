@@ -81,7 +81,7 @@ class Line:
         await self.ready.wait()
         write, get_size = self.transport.write, self.transport.get_write_buffer_size
         start = time.perf_counter()
-        chunk = 64 if not rate else max(1, min(64, int(rate / 2_000)))
+        chunk = 64 if not rate else max(1, min(64, int(rate / 20_000)))
         while self.sent < len(frames):
             if rate and self.sent > (time.perf_counter() - start) * rate:
                 await asyncio.sleep(0)

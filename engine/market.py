@@ -355,7 +355,9 @@ class MarketData:
     def on_change(
         self, callback: Callable[[Sequence[BookView]], object], symbols: str | Iterable[str] | None = None
     ) -> Handle:
-        """Calls ``callback(books)`` inline, once a loop iteration, with the books whose top, NBBO or state changed.
+        """Calls ``callback(books)`` inline with the books whose top, NBBO or state changed.
+
+        Once for all frames that a socket gave at once, so a callback that is slow hears of more at a time.
 
         Args:
             callback: a plain function. An exception in it is logged and counted, and stops it alone.

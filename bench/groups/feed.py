@@ -68,7 +68,9 @@ def prepared(count: int, quotes: int, symbols: list[str]) -> list[list[bytes]]:
     return [
         [
             text.encode()
-            for text in frame_texts(line.removesuffix("-2"), symbols, count // quotes // len(COMPOSED), quotes, draw)
+            for text in frame_texts(
+                line.removesuffix("-2"), symbols, count // quotes // len(COMPOSED), quotes, draw, timeless=True
+            )
         ]
         for line in COMPOSED
     ]
@@ -83,8 +85,6 @@ def composing_loop(count: int, quotes: int = 1) -> Callable[[], None]:
     receive, ts_recv = composer.receive, START_MS * 1_000_000 + 3_600 * 10**9
 
     def go() -> None:
-        for source in numbers:
-            composer.reset(source, ts_recv)  # stamps and numbers begin anew
         for source, frame in frames:
             receive(source, frame, ts_recv)
         composer.take_changes()

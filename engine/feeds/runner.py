@@ -221,12 +221,15 @@ class Runner:
             lines.stop(now)
         self.schedule_drain()
 
-    def _frames_of(self, line: int) -> Callable[[memoryview | bytes], None]:
-        """The callback for frames of one line: as few steps as can be."""
+    def _frames_of(self, line: int) -> Callable[..., None]:
+        """The callback for frames of one line: as few steps as can be.
+
+        Behind the last frame of what a socket gave it drains at once, without a turn of the loop.
+        """
         receive, clock, elapsed, record = self.lines.received, self._clock, self._elapsed, self._record
         touched, fresh, drain = self._touched, self._fresh, self._drain
 
-        def frame(data: memoryview | bytes) -> None:
+        def frame(data: memoryview | bytes, last: bool = False) -> None:
             if not touched[line]:
                 touched[line] = True
                 fresh.append((line, elapsed()))
@@ -239,7 +242,9 @@ class Runner:
             except Exception:
                 self._broken(line)
             self.batch += 1
-            if not self._drain_due:
+            if last:
+                drain()
+            elif not self._drain_due:
                 self._drain_due = True
                 self._loop.call_soon(drain)  # type: ignore[union-attr]
 
@@ -257,7 +262,7 @@ class Runner:
     # ---- outputs
 
     def _drain(self) -> None:
-        """Commands, the next timer, and what changed; once per loop iteration that brought anything."""
+        """Commands, the next timer, and what changed since the last drain."""
         self._drain_due = False
         if not self._running:
             return

@@ -47,7 +47,7 @@ class Handler(Protocol):
     def opened(self) -> None:
         """The link is up; ``Link.send`` may be called."""
 
-    def frame(self, data: memoryview | bytes) -> None:
+    def frame(self, data: memoryview | bytes, last: bool = False) -> None:
         """One whole message or datagram. ``data`` may lie in the library's buffer: it is gone after this call."""
 
     def pong(self) -> None:
@@ -297,7 +297,7 @@ def _listener_class() -> type:
         def __init__(self, link: _Picows) -> None:
             self.link = link
             self.handler = link._handler
-            self.frame: Callable[[Any], None] = link._handler.frame
+            self.frame: Callable[..., None] = link._handler.frame
             self.parts: list[bytes] = []
             self.size = 0
 
@@ -315,7 +315,7 @@ def _listener_class() -> type:
             kind = frame.msg_type
             if kind in data and frame.fin and not self.parts:
                 if frame.payload_size <= FRAME_MAX:  # a frame over the limit may come after its connection was ended
-                    self.frame(frame.get_payload_as_memoryview())
+                    self.frame(frame.get_payload_as_memoryview(), frame.last_in_buffer)
             elif kind in data or kind == more:
                 self.fragment(transport, frame)
             elif kind == pong:

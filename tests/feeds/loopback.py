@@ -31,7 +31,7 @@ class Remembers:
     def opened(self) -> None:
         self.tell("opened")
 
-    def frame(self, data: memoryview | bytes) -> None:
+    def frame(self, data: memoryview | bytes, last: bool = False) -> None:
         self.tell(bytes(data))
 
     def pong(self) -> None:
