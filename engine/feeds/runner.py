@@ -55,13 +55,16 @@ class _Handler:
         self.frame = runner._frames_of(line)
 
     def opened(self) -> None:
-        self.runner._input("opened", self.line)
+        if self.runner._is_current(self):
+            self.runner._input("opened", self.line)
 
     def pong(self) -> None:
-        self.runner._input("pong", self.line)
+        if self.runner._is_current(self):
+            self.runner._input("pong", self.line)
 
     def closed(self, code: int | None, reason: str) -> None:
-        self.runner._input("closed", self.line, (code, reason))
+        if self.runner._is_current(self):
+            self.runner._input("closed", self.line, (code, reason))
 
 
 class Runner:
@@ -103,6 +106,7 @@ class Runner:
         self._record = record
         self._ssl_context = ssl_context
         self._links: dict[int, Link] = {}
+        self._handlers: dict[int, _Handler] = {}  # of the links
         self._ending: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
@@ -195,6 +199,12 @@ class Runner:
         }
 
     # ---- inputs
+
+    def _is_current(self, handler: _Handler) -> bool:
+        """Whether its link is the line's. What was decided before it spoke comes first: that may end the link."""
+        if self.lines.stirred and self._running:
+            self._obey()
+        return self._handlers.get(handler.line) is handler
 
     def _input(self, kind: str, line: int, payload: Any = None) -> None:
         """One input that is no frame."""
@@ -322,11 +332,12 @@ class Runner:
 
     def _carry_out(self, command: Command) -> None:
         if isinstance(command, Open):
+            handler = self._handlers[command.line] = _Handler(self, command.line)
             try:
                 link = connect(
                     command.url,
                     command.headers,
-                    _Handler(self, command.line),
+                    handler,
                     kind=self._transport,
                     ssl_context=self._ssl_context,
                     busy_poll=self._busy_poll,
@@ -347,7 +358,7 @@ class Runner:
         elif isinstance(command, Ping):
             link_now.ping()
         elif isinstance(command, Close):
-            del self._links[command.line]
+            del self._links[command.line], self._handlers[command.line]
             link_now.close(command.code, command.reason)
 
     def _fire(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.core.instruments import Instruments
+from engine.feeds import runner as runners
 from engine.feeds.aggregator import Aggregator
 from engine.feeds.backoff import BackoffPolicy
 from engine.feeds.lines import LinePolicy, Lines
@@ -324,6 +325,45 @@ def test_closing_is_clean_at_any_moment():
                 await runner.close()
                 runner.schedule_drain()
                 await asyncio.sleep(0)
+
+    run(live())
+
+
+def test_the_end_of_an_old_link_is_not_taken_for_that_of_the_next(monkeypatch):
+    """All in one loop iteration: the line is dropped, due again at once, and the old socket sees its end."""
+    links = []
+
+    class Fake:
+        address = None
+
+        def __init__(self, _url, _headers, handler, **_):
+            self.handler, self.over, self.sent = handler, asyncio.Event(), []
+            links.append(self)
+
+        def send(self, data):
+            self.sent.append(data)
+
+        def close(self, _code, _reason):
+            self.over.set()
+
+        async def wait_closed(self):
+            await self.over.wait()
+
+    monkeypatch.setattr(runners, "connect", Fake)
+
+    async def live():
+        async with made("ws://127.0.0.1:9/") as runner:
+            await until(lambda: links)
+            links[0].handler.opened()
+            links[0].handler.frame(b"refuse now 0")
+            time.sleep(0.001)  # without a turn of the loop
+            runner._input("timer", -1)
+            links[0].handler.closed(None, "connection lost")
+            await until(lambda: len(links) == 2)
+            links[1].handler.opened()
+            await asyncio.sleep(0)
+            assert runner.lines.phase(0) == "login"
+            assert [link.over.is_set() for link in links] == [True, False]
 
     run(live())
 
