@@ -43,6 +43,7 @@ __all__ = ["BookView", "Change", "Feed", "Handle", "MarketData"]
 
 _LOG: Final = logging.getLogger("engine.market")
 _TICK_S: Final = 0.1  #: between two looks at the lines' states, and two batches of a recording
+_SAID_AGAIN_NS: Final = 30_000_000_000  #: from a warning to the next with the same words
 
 
 class MarketData:
@@ -96,6 +97,7 @@ class MarketData:
         self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._held: list[set[str]] = [set() for _ in self._feeds]
         self._refused: list[dict[str, EngineError]] = [{} for _ in self._feeds]
+        self._said: dict[int, tuple[str, int]] = {}  # line -> the last warning about it, and when
 
     def __repr__(self) -> str:
         return f"MarketData([{', '.join(self._machine.names)}], {len(self.instruments)} instruments)"
@@ -508,11 +510,19 @@ class MarketData:
             elif isinstance(notice, Unsubscribed):
                 self._held[line].difference_update(notice.symbols)
             elif isinstance(notice, Refused):
-                _LOG.warning("%s", notice.error)
+                self._warn(line, str(notice.error))
                 for symbol in notice.symbols:
                     self._refused[line][symbol] = notice.error
         if self._waits:
             self._check_waits()
+
+    def _warn(self, line: int, text: str) -> None:
+        """Logs what a provider refused; the same again, such as one for each of many symbols, only now and then."""
+        said, now = self._said.get(line), self._clock()
+        again = said is not None and said[0] == text and abs(now - said[1]) < _SAID_AGAIN_NS
+        _LOG.log(logging.DEBUG if again else logging.WARNING, "%s", text)
+        if not again:
+            self._said[line] = text, now
 
     def _on_tick(self) -> None:
         """Ten times a second: what lines have come to is logged, and the recording gets its batch."""

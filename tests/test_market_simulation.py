@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import engine
 from engine.feeds.rerun import Rerun
@@ -44,3 +47,22 @@ def test_four_providers_make_one_book_and_a_recording_that_runs_again(tmp_path: 
     rerun.record(str(tmp_path / "again.arrow"))
     assert first_difference(str(tmp_path / "again.arrow"), str(tmp_path / "day" / TAPE)) is None
     assert rerun.machine.names == LINES
+
+
+def test_many_symbols_that_are_refused_are_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    symbols = [f"S{number}" for number in range(60)]  # ten more than there may be
+
+    async def main() -> None:
+        world = engine.World(symbols, seed=7, rate=1)
+        async with (
+            engine.Simulation(world, providers=["finnhub"]) as sim,
+            engine.MarketData(sim.providers) as market,
+            asyncio.timeout(60),
+        ):
+            await market.subscribe(symbols)
+            await until(lambda: sum("too many symbols" in record.message for record in caplog.records) == 10, 30)
+
+    with caplog.at_level(logging.DEBUG, "engine.market"):
+        asyncio.run(main())
+    levels = [record.levelno for record in caplog.records if "too many symbols" in record.message]
+    assert levels == [logging.WARNING] + [logging.DEBUG] * 9
