@@ -50,6 +50,7 @@ _HEADER: Final = 40  # bytes of an IEX-TP segment before its messages
 _FRONT: Final = struct.Struct("<Bx6s4sHxxQ8xq")
 _VERSION: Final = 1
 _GROWTH: Final = 1_024
+_CHANNELS: Final = 64  # at most, of all protocols
 _UNITS: Final = 10_000  # of a price in a dollar
 _UNIT: Final = NANOS // _UNITS
 _DROP: Final = 0xFFFFFFFE  # in place of an instrument: not wanted
@@ -126,6 +127,8 @@ class DatagramDecoder:
         if size != _HEADER + payload:
             return self._refuse(f"iex: datagram of {size} bytes; its header says {_HEADER + payload}")
         known = self._sessions.get(line)
+        if known is None and len(self._sessions) == _CHANNELS:
+            return self._refuse(f"iex: datagram of channel {line.hex()}, after {_CHANNELS} others")
         first = known != session
         self._sessions[line] = session
         self.late_joins += first and offset > 0
@@ -151,7 +154,7 @@ class DatagramDecoder:
             return []
         if first or restarts != self._restarts:
             self._books.clear()
-            self._whole = start
+            self._whole = start and len(self._sessions) == 1  # one channel's start says nothing of another's books
             self._asked.clear()  # whoever asked hears the session from its start, or waits for the next
         elif gaps != self._gaps:
             self._whole = False

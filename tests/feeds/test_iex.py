@@ -14,7 +14,7 @@ from engine.core.events import NO_INSTRUMENT, Kind
 from engine.core.instruments import Instruments
 from engine.core.side import SecurityDirectory
 from engine.core.venues import venue_id
-from engine.feeds.iex import FEEDS, IexFeed
+from engine.feeds.iex import FEEDS, DatagramDecoder, IexFeed
 from engine.feeds.machine import Machine, feeds_of
 from engine.feeds.protocol import NEVER, Connected, Gap, Heartbeat, Ready, Side, Subscribed
 from tests.feeds.battery import SECOND, START, Battery, Rig, pump
@@ -160,6 +160,27 @@ def test_a_book_whose_start_was_missed_is_not_shown():
     assert made.composer.leader(0, "depth", venue_id("IEXG")) == -1
     made.lines.received(0, segment(level("AAPL", 3, 3), sequence=1, session=11), START)
     assert made.books["AAPL"].bbo().bid_quantity == 3
+
+
+def test_a_second_channel_leaves_no_books_to_begin_with():
+    made = machine("AAPL")
+    made.lines.received(0, segment(level("MSFT", 1, 1), sequence=1), START)
+    other = bytearray(segment(level("IBM", 1, 1), sequence=1))
+    struct.pack_into("<I", other, 4, 2)
+    made.lines.received(0, bytes(other), START)
+    made.lines.subscribe(["MSFT"], START)
+    made.lines.received(0, segment(level("MSFT", 2, 2), sequence=2), START)
+    assert made.composer.leader(1, "depth", venue_id("IEXG")) == -1
+
+
+def test_channels_without_end_are_refused():
+    decoder = DatagramDecoder(deep=True)
+    for number in range(200):
+        datagram = bytearray(segment(level("MSFT", 1, 1), sequence=1))
+        struct.pack_into("<I", datagram, 4, number)
+        decoder.receive_bytes(bytes(datagram))
+        assert (decoder.take_problem() is None) == (number < 64)
+    assert len(decoder._sessions) == 64
 
 
 def test_a_symbol_that_is_wanted_while_a_session_runs_begins_whole():
