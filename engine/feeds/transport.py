@@ -371,6 +371,7 @@ class _Websockets(_WebSocket):
                 close_timeout=_CLOSE_WAIT,
                 logger=_SILENT,
                 proxy=proxy_for(self._url),
+                create_connection=_connection_class(),
                 **extra,
             )
         except asyncio.CancelledError:
@@ -447,6 +448,30 @@ class _Websockets(_WebSocket):
             return None
         found = self._connection.local_address
         return (found[0], found[1]) if found else None
+
+
+@functools.cache
+def _connection_class() -> Any:
+    """The connection, which does not wait for ever for a server that said or was told good-bye to end it."""
+    from websockets.asyncio.client import ClientConnection
+    from websockets.protocol import State
+
+    class Connection(ClientConnection):
+        """Cut when it has been closing for a while."""
+
+        _cut: asyncio.TimerHandle | None = None
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._cut is None and self.protocol.state is State.CLOSING:
+                self._cut = self.loop.call_later(_CLOSE_WAIT, self.transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self._cut is not None:
+                self._cut.cancel()
+            super().connection_lost(exc)
+
+    return Connection
 
 
 class _Datagrams(asyncio.DatagramProtocol):

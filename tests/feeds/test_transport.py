@@ -230,29 +230,35 @@ def test_closing_in_the_handshake_closes_the_socket(run, kind):
     run(talk())
 
 
+async def shake_hands(reader, writer, frames):
+    """The server's side of the handshake by hand, and what follows it."""
+    lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+    key = next(line.split()[1] for line in lines if line.lower().startswith(b"sec-websocket-key"))
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    writer.write(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + frames)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "frames",
-    [b"\x80\x01a", b"\x01\x01a\x81\x01b\x80\x01c"],
-    ids=["a rest without its start", "a message inside another"],
+    ("frames", "code"),
+    [(b"\x80\x01a", None), (b"\x01\x01a\x81\x01b\x80\x01c", None), (b"\x88\x02\x03\xe9", 1001)],
+    ids=["no start", "one inside", "good-bye"],
 )
-def test_fragments_out_of_order_end_the_connection(run, kind, frames):
+def test_a_server_that_errs_or_says_good_bye_and_stays_is_left(run, kind, frames, code, monkeypatch):
+    monkeypatch.setattr(transport, "_CLOSE_WAIT", 0.01)
+
     async def talk():
         async def handle(reader, writer):
-            request = await reader.readuntil(b"\r\n\r\n")
-            key = next(
-                line.split()[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
-            )
-            accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-            head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            writer.write(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + frames)
-            await reader.read(1)
+            await shake_hands(reader, writer, frames)
+            while await reader.read(1_000):
+                pass
             writer.close()
 
         seen = Remembers()
         async with await asyncio.start_server(handle, "127.0.0.1", 0) as found:
             link = connect(f"ws://127.0.0.1:{found.sockets[0].getsockname()[1]}/", {}, seen, kind=kind)
-            await seen.until_closed()
+            assert (await seen.until_closed())[1] == code
             await link.wait_closed()
         assert len(seen.told) == 2
 
