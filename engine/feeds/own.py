@@ -37,7 +37,8 @@ class Feed(Protocol):
     of a depth or top), and optionally ``name`` (else its class's), ``headers`` of the handshake, and
     ``subscribe(symbols)`` and ``unsubscribe(symbols)``, which queue what ``take_bytes`` then gives.
 
-    Events carry the ids of ``market.instruments``. Prices and quantities are counts of 1e-9.
+    Events carry the ids of ``market.instruments``. Prices and quantities are counts of 1e-9; a
+    ``ts_recv`` of 0 is filled in.
     """
 
     def receive_bytes(self, data: Any, ts_recv: int = 0, /) -> NDArray[np.void]:
@@ -72,6 +73,9 @@ class _Decoder:
             self._problem = f"{type(error).__name__}: {error}"[:_TEXT]
             return np.empty(0, EVENT)
         self.counts["events"] += len(events)
+        if not events["ts_recv"].all():  # health goes by it
+            events = events.copy()
+            events["ts_recv"][events["ts_recv"] == 0] = ts_recv
         return events
 
     def take_other(self, frame: Any = None) -> list[bytes]:
@@ -166,9 +170,16 @@ class OwnFeed:
     def take_outgoing(self) -> list[bytes | str]:
         """What the feed wants to send."""
         outgoing: list[bytes | str] = []
-        while self._open and len(outgoing) < _FRAMES and (data := self._call(self._feed.take_bytes)):
-            outgoing.append(data if isinstance(data, str) else bytes(data))
+        while self._open and len(outgoing) < _FRAMES and (data := self._call(self._taken)):
+            outgoing.append(data)
         return outgoing
+
+    def _taken(self) -> bytes | str:
+        data = self._feed.take_bytes()
+        if isinstance(data, str):
+            data.encode()  # what cannot be sent is told here
+            return data
+        return memoryview(data or b"").tobytes()
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
         """The user's method; what it raises is logged and counted, and never stops the pump."""

@@ -113,3 +113,20 @@ def test_what_its_other_methods_raise_is_logged(caplog: pytest.LogCaptureFixture
     assert caplog.text.count("ZeroDivisionError") == 2
     ours.take_bytes = lambda: "text"  # type: ignore[assignment, return-value]
     assert line.take_outgoing() == ["text"] * 1000
+
+
+def test_events_get_the_time_of_their_receipt() -> None:
+    events = OwnFeed(Ours(), Instruments()).decoder.receive_bytes(b"abc", 17)
+    assert events["ts_recv"].tolist() == [17, 17, 17]
+
+
+@pytest.mark.parametrize("wrong", [5, {"a": 1}, "\ud800", [1, 2]])
+def test_what_it_cannot_mean_to_send_is_logged(wrong: Any, caplog: pytest.LogCaptureFixture) -> None:
+    ours = Ours()
+    line = OwnFeed(ours, Instruments())
+    line.opened(1)
+    ours.outgoing = [b"a", wrong, b"b"]
+    assert line.take_outgoing() == [b"a"]
+    assert line.take_outgoing() == [b"b"]
+    assert line.counts["failed"] == 1
+    assert "_taken failed" in caplog.text
