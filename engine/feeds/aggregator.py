@@ -214,7 +214,8 @@ class Aggregator:
 
         ``state``, ``reason``, ``since`` (ns), ``alone`` (no other line of its class), ``exempt`` (no other line with
         quotes, which would reveal wrong data), ``score``, ``updates``, ``prints``, ``suspect`` updates by reason,
-        ``duplicates``, ``reordered`` (messages left out or late by number or stamp),
+        ``duplicates``, ``reordered`` (messages left out or late by number or stamp), ``waiting`` (events of a depth
+        that came before the snapshot it has to begin with),
         ``delay_ns`` of its last update (with the clocks' offset) and ``excess_ns`` over its best.
         """
         found = self._lines[line]
@@ -236,6 +237,7 @@ class Aggregator:
             "suspect": {"crossed": reading.crossed, "scale": reading.scale, "replayed": reading.replayed},
             "duplicates": counts.get("duplicates", 0),
             "reordered": counts.get("reordered", 0),
+            "waiting": counts.get("waiting", 0),
             "delay_ns": health.delay,
             "excess_ns": health.excess,
         }

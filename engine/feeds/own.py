@@ -38,7 +38,8 @@ class Feed(Protocol):
     ``subscribe(symbols)`` and ``unsubscribe(symbols)``, which queue what ``take_bytes`` then gives.
 
     Events carry the ids of ``market.instruments``. Prices and quantities are counts of 1e-9; a
-    ``ts_recv`` of 0 is filled in.
+    ``ts_recv`` of 0 is filled in. On every connection after the first, levels of a depth count only behind a CLEAR (of
+    side NONE) of their instrument: begin snapshots with one. ``market.health()`` counts those that wait (``waiting``).
     """
 
     def receive_bytes(self, data: Any, ts_recv: int = 0, /) -> NDArray[np.void]:

@@ -5,6 +5,7 @@ from engine._native.book import Books
 from engine._native.compose import Composer
 from engine.core.events import EVENT, Flag, Kind, Side
 from engine.core.instruments import Instruments
+from engine.core.venues import venue_id
 from engine.feeds.aggregator import Aggregator
 
 MS = 1_000_000
@@ -178,6 +179,22 @@ def test_a_gap_empties_what_it_knew():
     market.aggregator.gap(0, market.now)
     assert np.isnan(market.bid)
     assert market.aggregator.report(0, market.now)["score"] == 0.5
+
+
+def test_levels_before_the_snapshot_of_a_depth_are_counted():
+    market = Market(("ours", "depth", venue_id("IEXG")))
+    source = market.aggregator.source(0)
+    market.aggregator.gap(0, market.now)
+    level = np.zeros(1, EVENT)
+    level["kind"], level["side"], level["venue"] = Kind.LEVEL, Side.BID, venue_id("IEXG")
+    level["price"], level["quantity"], level["flags"] = 100 * 10**9, 10**9, Flag.LAST
+    market.composer.apply(source, level)
+    assert market.aggregator.report(0, market.now)["waiting"] == 1
+    clear = level.copy()
+    clear["kind"], clear["side"] = Kind.CLEAR, Side.NONE
+    market.composer.apply(source, np.concatenate([clear, level]))
+    assert market.aggregator.report(0, market.now)["waiting"] == 1
+    assert market.bid == 100.0
 
 
 def test_delayed_lines_have_no_source():
