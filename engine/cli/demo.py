@@ -219,7 +219,7 @@ class Demo:
             "finished": self.finished,
             "lines_at_rest": self.lines_at_rest,
             "errors": self.errors,
-            "faults": self.watch.report(),
+            "faults": self._injected(),
             "latency_ns": {name: _plain(report) for name, report in self._latency.items()},
             "health": {
                 name: {
@@ -230,9 +230,13 @@ class Demo:
             },
         }
 
+    def _injected(self) -> list[dict[str, Any]]:
+        """What came of the faults so far; Ctrl-C may come before the rest."""
+        return [row for row in self.watch.report() if row["at_ms"] <= self.elapsed * 1_000]
+
     def figures(self) -> dict[str, Any]:
         """The figures at the end."""
-        faults = self.watch.report()
+        faults = self._injected()
         return {
             "seed": self.seed,
             "seconds": round(min(self.elapsed, self.seconds), 3),
@@ -289,9 +293,8 @@ class Demo:
         table = Table(title="Faults", title_justify="left")
         for name in ("fault", "line", "at ms", "for ms", "detected after ms", "recovered after ms"):
             table.add_column(name, justify="left" if name in {"fault", "line"} else "right")
-        for row in self.watch.report():
-            if row["at_ms"] <= self.elapsed * 1_000:
-                table.add_row(*("" if value is None else str(value) for value in row.values()))
+        for row in self._injected():
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
         return table
 
 
