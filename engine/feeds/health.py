@@ -66,7 +66,7 @@ class Reading:
         updates: messages of quotes and levels that were applied.
         prints: trades.
         last_recv: our time of the last of either, 0 before the first.
-        last_event: the newest stamp among them.
+        last_event: the newest stamp among the updates.
         crossed, scale, replayed: updates that were suspect, by reason.
         others: other trusted lines with quotes that share instruments with it; 0 makes it exempt.
         peers: those of its own class; 0 makes it *alone*.
@@ -228,14 +228,14 @@ class LineHealth:
 
     def measure(self, reading: Reading) -> None:
         """Takes the delay of the last update: for all lines before any is judged, so that each hears of the others'."""
-        if reading.delivered != self._seen.delivered and reading.last_event:
+        if reading.updates != self._seen.updates and reading.last_event:  # prints alone bring no newer ``last_event``
             self.delay = reading.last_recv - reading.last_event
             self._least = self.delay if self._least is None else self._least
 
     def judge(self, reading: Reading, now: int) -> bool:
         """Comes to a verdict; whether ``state`` changed."""
         self._forget(now)
-        fresh = reading.delivered != self._seen.delivered
+        fresh = reading.updates != self._seen.updates
         self._learn_rate(reading, now)
         self._history.append((now, reading))
         while len(self._history) > 1 and self._history[1][0] <= now - self.rules.window:

@@ -25,6 +25,7 @@ def test_drawn_faults(seed):
         4,  # a restart of IEX's numbering was told as a gap behind the rebuilt book
         17,  # two clocks ahead at once: the one was taken for what is usual of the other, which lagged ever after
         21,  # a wrong scale of the only line that was left with quotes
+        345,  # prints alone for a second: the time since the last quote was taken for lag
         31,  # IEX's clock ran three seconds back: levels were taken for replays
     ],
 )

@@ -70,6 +70,18 @@ def test_a_healthy_line_stays_live():
     assert not line.health.alone
 
 
+def test_prints_without_quotes_are_no_lag():
+    line = Line()
+    line.run(5 * S)
+    line.rate = line.peer_rate = 0
+    for _ in range(30):  # its stamps are those of quotes: the last one gets older with each print
+        line.now += 100 * MS
+        line.reading = replace(line.reading, prints=line.reading.prints + 1, last_recv=line.now)
+        line.health.measure(line.reading)
+        assert not line.health.judge(line.reading, line.now)
+    assert line.health.state == "live"
+
+
 def test_mute_within_a_second_where_others_deliver_20_a_second():
     for offset in range(0, 100, 7):
         line = Line()
