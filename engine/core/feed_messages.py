@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from engine.core.side import SideMessage
 
@@ -141,8 +141,11 @@ class News(SideMessage):
     updated: int
 
 
+_EXPONENT: Final = 64  # as an integer, "1e999999999" would take for ever and all memory
+
+
 def decimal(value: Any) -> Decimal:
-    """A finite number, whether it came as a number or as text."""
+    """A finite number of sane size, whether it came as a number or as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is no number")
     try:
@@ -151,7 +154,7 @@ def decimal(value: Any) -> Decimal:
         number = Decimal(repr(value) if isinstance(value, float) else value)
     except InvalidOperation:
         raise ValueError(f"{value!r} is no number") from None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _EXPONENT:
         raise ValueError(f"{value!r} is no number")
     return number
 

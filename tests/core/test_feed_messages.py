@@ -77,3 +77,10 @@ def test_texts_and_codes():
     for wrong in (1.5, True, {}):
         with pytest.raises(ValueError, match="no text"):
             text(wrong)
+
+
+@pytest.mark.parametrize("value", ["1e999999999", "-1e-999999999", "1e65", 1e308])
+def test_numbers_of_no_sane_size_are_none(value):
+    """As an integer or as text they would take all time and memory."""
+    with pytest.raises(ValueError, match="is no number"):
+        decimal(value)
