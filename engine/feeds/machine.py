@@ -144,10 +144,12 @@ class Machine:
         events = events.copy()
         events["provider"] = pusher.number
         events["ts_recv"][events["ts_recv"] == 0] = now
-        for venue in pusher.venues_of(events):
-            source = pusher.sources.get(venue)
-            if source is None:
-                source = self._add_source(pusher, venue, now)
+        venues = pusher.venues_of(events)
+        for venue in venues:  # all or none: what is half applied would stand in no recording
+            if venue not in pusher.sources:
+                self._add_source(pusher, venue, now)
+        for venue in venues:
+            source = pusher.sources[venue]
             part = (
                 events if venue == 0 else events[(events["venue"] == venue) | (events["instrument"] == NO_INSTRUMENT)]
             )
@@ -181,16 +183,15 @@ class Machine:
         self.roles[name] = role
         return _Pusher(name, role, number)
 
-    def _add_source(self, pusher: _Pusher, venue: int, now: int) -> int:
+    def _add_source(self, pusher: _Pusher, venue: int, now: int) -> None:
         try:
             line = self.aggregator.add_line(pusher.name, provider_name(pusher.number), pusher.role, venue)
         except ValueError as error:
             raise ConfigError(f"push as {pusher.name!r}: {error}") from None
         pusher.lines.append(line)
-        source = pusher.sources[venue] = self.aggregator.source(line)
+        pusher.sources[venue] = self.aggregator.source(line)
         self._add_group(pusher.role, venue)
         self.aggregator.ready(line, now)
-        return source
 
     # ---- readings
 

@@ -138,3 +138,14 @@ def test_what_cannot_be_pushed_is_told() -> None:
 def test_two_lines_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="line 'polygon' is there twice"):
         feeds_of([Provider("polygon", key="a"), Provider("polygon", key="b")], Instruments())
+
+
+def test_a_push_with_more_venues_than_there_is_room_for_is_refused_as_a_whole() -> None:
+    machine = alone()
+    quotes = np.repeat(rows((Kind.QUOTE, Side.BID, 10, 100, "XNAS")), 80)
+    quotes["venue"] = np.arange(1, 81)
+    with pytest.raises(ConfigError, match="at most 64 sources"):
+        machine.push("ours", quotes, 1, "top")
+    assert view(machine).state == "empty"
+    machine.push("ours", quotes[:64], 2, "top")
+    assert view(machine).bbo().bid_quantity == 6_400
