@@ -71,6 +71,7 @@ cdef extern from "compose/composer.hpp" namespace "tf::compose":
         int64_t peer_since
         int64_t peer_last
     cdef cppclass Source:
+        vector[State*] states
         cbool trusted
         uint32_t rank
         Line line
@@ -382,10 +383,14 @@ cdef class Composer:
         its role does not have, or whose numbers are out of range), unsubscribed (events of other instruments), waiting
         (events before the snapshot that a depth waits for), disagreements (messages of the leading NBBO that a venue's round lot
         stood above, as at the message before), peer_updates, peer_since, peer_last (updates by other trusted sources of its group
-        for its instruments since its own last event, and the times of the first and last of them), trusted, rank.
+        for its instruments since its own last event, and the times of the first and last of them), speaks (instruments it says
+        something of now), trusted, rank.
         """
         self.known(source)
         cdef const Source* of = self.native.sources()[source]
+        cdef size_t instrument, speaks = 0
+        for instrument in range(of.states.size()):
+            speaks += of.states[instrument] != NULL and of.states[instrument].has
         line = of.line
         return {
             "last_recv": line.last_recv,
@@ -406,6 +411,7 @@ cdef class Composer:
             "peer_updates": line.peer_updates,
             "peer_since": line.peer_since,
             "peer_last": line.peer_last,
+            "speaks": speaks,
             "trusted": of.trusted,
             "rank": of.rank,
         }

@@ -46,7 +46,7 @@ class ComposerLike(Protocol):
 class _Line:
     """One line as the aggregator sees it."""
 
-    __slots__ = ("health", "name", "rank", "reading", "role", "source", "symbols", "told", "venue")
+    __slots__ = ("health", "name", "rank", "reading", "role", "source", "speaks", "symbols", "told", "venue")
 
     def __init__(self, name: str, role: str, venue: int, source: int, rules: Rules) -> None:
         self.name = name
@@ -55,6 +55,7 @@ class _Line:
         self.source = source
         self.health = LineHealth(rules)
         self.reading = Reading()
+        self.speaks = False  # it says something of an instrument now
         self.told: bool | None = None  # what the composer was told last
         self.rank = 0
 
@@ -166,13 +167,17 @@ class Aggregator:
         """Judges every line, about every 100 ms; the lines whose state changed."""
         for line in self._lines:
             if line.source >= 0:
-                line.reading = _reading(self.composer.line(line.source))
+                counts = self.composer.line(line.source)
+                line.reading, line.speaks = _reading(counts), counts.get("speaks", 1) > 0
                 line.health.measure(line.reading)
         changed = []
         for number, line in enumerate(self._lines):
             others = [other for other in self._lines if _trusted_beside(other, line)]
             peers = [other for other in others if _same_class(other, line)]
-            quotes = [other.health for other in others if other.reading.updates and other.role != "prints"]
+            # a depth that waits for its snapshot has nothing to hold against anybody
+            quotes = [
+                other.health for other in others if other.reading.updates and other.speaks and other.role != "prints"
+            ]
             excesses = [health.excess for health in quotes if health.excess is not None]
             delays = [health.delay for health in quotes if health.delay is not None and not health.ahead]
             line.reading = replace(

@@ -39,7 +39,7 @@ class Delivery:
         self._order = 0
         self._numbers: dict[int, int] = {}  # connection -> frames queued
         self._latest: dict[int, int] = {}  # connection -> when its last frame is due
-        self._held: dict[int, Send] = {}  # waits for the frame it is to follow
+        self._held: dict[int, tuple[Send, str]] = {}  # waits for the frame it is to follow; with its fault
         self._dead: dict[int, bool] = {}  # half-open connection -> whether the client has gone
 
     @property
@@ -107,9 +107,9 @@ class Delivery:
 
     def flush(self, now: int) -> None:
         """Frames that wait for one to follow go now."""
-        for connection, item in list(self._held.items()):
+        for connection, (item, fault) in list(self._held.items()):
             del self._held[connection]
-            self._enqueue(item, now, "reorder")
+            self._enqueue(item, now, fault)
 
     def take(self, now: int) -> list[Frame | Closed]:
         """What is due."""
@@ -121,7 +121,8 @@ class Delivery:
     # ---- faults of delivery
 
     def _send(self, item: Send, now: int, faults: Sequence[Fault], content: str) -> None:
-        due, name, copies, late = now, content if item.market else "", 1, False
+        content = content if item.market else ""  # what a frame says matters more than how it travelled
+        due, name, copies, late = now, "", 1, False
         for fault in faults:
             kind = fault.kind
             if kind == "mute" and item.market:
@@ -138,12 +139,12 @@ class Delivery:
                 else:
                     item = item._replace(data=item.data[: 1 + self._draws.below(max(1, len(item.data) - 1))])
         if late and item.connection not in self._held:
-            self._held[item.connection] = item
+            self._held[item.connection] = (item, content or "reorder")
             return
         for copy in range(copies):
-            self._enqueue(item, due, "" if name == "duplicate" and not copy else name)
+            self._enqueue(item, due, content or ("" if name == "duplicate" and not copy else name))
         if item.market and (held := self._held.pop(item.connection, None)) is not None:
-            self._enqueue(held, due, "reorder")
+            self._enqueue(held[0], due, held[1])
 
     # ---- the queue
 

@@ -17,6 +17,7 @@ bool halted(uint8_t status) {
 bool above(int64_t bid, int64_t ask) { return bid != 0 && ask != 0 && bid - ask > ask / 10; }
 bool below(int64_t ask, int64_t bid) { return bid != 0 && ask != 0 && bid - ask > bid / 10; }
 bool apart(const Price& a, const Price& b) { return above(a.side[0], b.side[1]) || below(a.side[1], b.side[0]); }
+bool whole(const Price& top) { return top.side[0] != 0 && top.side[1] != 0; }
 
 bool sound(const Event& event) {
     const auto side = static_cast<uint8_t>(event.side);
@@ -286,10 +287,16 @@ Suspect Composer::judge(const Source& source, const State& state) const {
     if (source.role != Role::MONTAGE && top.side[0] != 0 && top.side[1] != 0 && top.side[0] > top.side[1]) {
         return Suspect::CROSSED;
     }
+    bool accused = false;
     for (uint64_t others = boards_[instrument_]->good & ~(uint64_t{1} << index_); others != 0; others &= others - 1) {
-        const State& other = *sources_[std::countr_zero(others)]->states[instrument_];
-        if (apart(top, other.top) && !apart(state.good, other.top)) return Suspect::SCALE;
+        const Price& other = sources_[std::countr_zero(others)]->states[instrument_]->top;
+        if (apart(top, other)) {
+            accused = accused || !apart(state.good, other);
+        } else if (whole(top) && whole(other)) {
+            return Suspect::NO;  // somebody says the same: it is the other one who lies
+        }
     }
+    if (accused) return Suspect::SCALE;
     return Suspect::NO;
 }
 

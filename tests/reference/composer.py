@@ -9,8 +9,8 @@ Open points settled here:
 * A source is *good* on an instrument: trusted, has spoken since it was subscribed or reset, and was not suspect in its
   last message. A suspect leads nothing while another source is good there, whatever its role; alone it is all there is.
 * Suspect is what is crossed (MONTAGE excepted: its participants may be), what lies more than 10 % beyond a good source
-  while its own last good top did not (or it had none), and what sends stamps older than its newest: a replay, if by
-  more than a second, else late. Such messages are left out. Where no other source is good a replay is applied, and the
+  while its own last good top did not (or it had none) and no good source says as it does, and what sends stamps older
+  than its newest: a replay, if by more than a second, else late. Such messages are left out. Where no other source is good a replay is applied, and the
   fourth late message in a row whose stamps rise: then it is the clock that went back.
 * A late message whose number is lower, too, is left out and says nothing about the line.
 * Stamps count as at most the time of receipt, so a clock that was ahead and comes back is no replay.
@@ -63,6 +63,11 @@ def apart(one: Top, other: Top) -> bool:
     above = bid is not None and other_ask is not None and bid - other_ask > other_ask // 10
     below = ask is not None and other_bid is not None and other_bid - ask > other_bid // 10
     return above or below
+
+
+def whole(top: Top) -> bool:
+    """It has both sides."""
+    return None not in top
 
 
 class State:
@@ -392,11 +397,10 @@ class Composer:
         bid, ask = state.top
         if source.role != "montage" and bid is not None and ask is not None and bid > ask:
             return "crossed"
-        for other in self.others_good(source, instrument):
-            theirs = other.states[instrument].top
-            if apart(state.top, theirs) and not apart(state.good, theirs):
-                return "scale"
-        return ""
+        tops = [other.states[instrument].top for other in self.others_good(source, instrument)]
+        if any(whole(state.top) and whole(top) and not apart(state.top, top) for top in tops):
+            return ""
+        return "scale" if any(apart(state.top, top) and not apart(state.good, top) for top in tops) else ""
 
     def count_peers(self, source: Source, role: str, instrument: int) -> None:
         for peer in self.sources:
