@@ -10,8 +10,8 @@ Open points settled here:
   last message. A suspect leads nothing while another source is good there, whatever its role; alone it is all there is.
 * Suspect is what is crossed (MONTAGE excepted: its participants may be), what lies more than 10 % beyond a good source
   while its own last good top did not (or it had none) and no good source says as it does, and what sends stamps older
-  than its newest: a replay, if by more than a second, else late. Such messages are left out. Where no other source is good a replay is applied, and the
-  fourth late message in a row whose stamps rise: then it is the clock that went back.
+  than its newest: a replay, if by more than a second, else late. Such messages are left out. Where no other source is
+  good a replay is applied, and the fourth late message in a row whose stamps rise: then it is the clock that went back.
 * A late message whose number is lower, too, is left out and says nothing about the line.
 * Stamps count as at most the time of receipt, so a clock that was ahead and comes back is no replay.
 * Numbers of a DEPTH count messages of the whole stream; a message whose number is higher is no replay, that is all.
