@@ -184,6 +184,7 @@ class Aggregator:
                 line.reading,
                 others=len(quotes),
                 peers=len(peers),
+                other_last=max((other.reading.last_recv for other in others), default=0),
                 peer_delay=min((peer.health.delay for peer in peers if peer.health.delay is not None), default=None),
                 other_delay=min(delays, default=None),
                 least_excess=min(excesses, default=None),

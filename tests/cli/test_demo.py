@@ -101,6 +101,10 @@ def test_ctrl_c_leaves_with_the_summary(monkeypatch: pytest.MonkeyPatch) -> None
         await look_on(*arguments)
 
     monkeypatch.setattr(demo.Demo, "_look_on", interrupted)
-    found = run("--seconds", "60")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background processes ignore it
+    try:
+        found = run("--seconds", "60")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert found["finished"] is False
     assert found["seconds"] < 30

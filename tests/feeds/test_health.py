@@ -184,6 +184,17 @@ def test_a_line_alone_is_mute_by_its_own_rate_only():
     assert line.health.state == "live"
 
 
+def test_a_line_alone_is_not_mute_while_the_whole_market_is_silent():
+    line = Line(rate=1_000, peers=0)
+    line.run(2 * S)
+    last = line.reading.last_recv
+    line.rate = 0
+    line.reading = replace(line.reading, other_last=last)  # of a line of another class, which ended then, too
+    assert line.run(3 * S) == "live"
+    line.reading = replace(line.reading, other_last=line.now)
+    assert line.run(200 * MS) == "mute"
+
+
 def test_a_slow_line_alone_is_given_more_time():
     line = Line(rate=1, peers=0)
     line.run(30 * S)
