@@ -37,6 +37,7 @@ size_t Frames::receive(const uint8_t* data, size_t size, int64_t ts_recv) {
 
 Received Frames::receive_into(const uint8_t* data, size_t size, int64_t ts_recv, Event* out, size_t room) {
     Decoding& decoding = *decoding_;
+    const bool own = out == decoding.memory.data();
     decoding.data = data;
     decoding.size = size;
     decoding.ts_recv = ts_recv;
@@ -52,6 +53,12 @@ Received Frames::receive_into(const uint8_t* data, size_t size, int64_t ts_recv,
         report(decoding, data, "the frame is longer than 16 MiB");
     }
     const size_t count = static_cast<size_t>(decoding.out - decoding.first);
+    if (!own && count <= room && decoding.first != out) {  // it grew for a message that was dropped in the end
+        std::copy(decoding.first, decoding.out, out);
+        decoding.first = out;
+        decoding.out = out + count;
+        decoding.end = out + room;
+    }
     decoding.counts.events += count;
     return Received{count, !decoding.other.empty() || decoding.problem.what != nullptr};
 }

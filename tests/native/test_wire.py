@@ -181,3 +181,16 @@ def test_tables_hold_bits_of_conditions():
     )
     with pytest.raises(ValueError, match="format is 'pcap'"):
         tables("pcap")
+
+
+def test_events_are_where_they_were_wanted_though_a_longer_message_was_dropped():
+    """A fuzzer's find: an order book that outgrew the caller's array, and was dropped for its last level."""
+    decoder = FrameDecoder("alpaca-crypto", provider="alpaca", venue="CBSE")
+    decoder.map("F", 3)
+    levels = ",".join(f'{{"p":{price},"s":1}}' for price in range(1, 9))
+    book = f'{{"T":"o","S":"F","t":"2025-11-03T05:00:00Z","b":[{levels},{{"p":1.0000000001,"s":1}}],"a":[]}}'
+    trade = '{"T":"t","S":"F","p":2,"s":3,"i":12,"t":"2025-11-03T05:00:00Z","tks":"B"}'
+    out = np.zeros(5, EVENT)
+    assert decoder.receive_bytes(f"[{trade},{book},{trade}]".encode(), 7, out) == 2
+    assert out["price"][:2].tolist() == [2_000_000_000, 2_000_000_000]
+    assert decoder.counts["inexact"] == 1
