@@ -7,6 +7,11 @@ bool report_number(Context& context, Protocol protocol, const uint8_t* at, uint6
                   static_cast<int64_t>(number), static_cast<int64_t>(JUMP_MAX));
 }
 
+// Whether a time lies so far behind another that a numbering may begin anew; times of garbage are anything.
+static bool later(int64_t time, int64_t than) {
+    return time > than && static_cast<uint64_t>(time) - static_cast<uint64_t>(than) > uint64_t{RESTART_NS};
+}
+
 uint64_t Lines::arrive(Counts& counts, LineKey key, uint64_t first, uint64_t count, int64_t time, bool at_start) {
     if (count > UINT64_MAX - first) return NOT_OF_LINE;
     const auto is = [&](size_t i) { return lines_[i].key.high == key.high && lines_[i].key.low == key.low; };
@@ -25,7 +30,7 @@ uint64_t Lines::arrive(Counts& counts, LineKey key, uint64_t first, uint64_t cou
         recent_ = i;
     }
     Line& line = lines_[recent_];
-    if (at_start && first < line.next && time - line.time > RESTART_NS) {
+    if (at_start && first < line.next && later(time, line.time)) {
         ++counts.gaps;
         ++counts.restarts;
         line.next = first;
