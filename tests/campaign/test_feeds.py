@@ -27,6 +27,10 @@ def test_drawn_faults(seed):
         21,  # a wrong scale of the only line that was left with quotes
         345,  # prints alone for a second: the time since the last quote was taken for lag
         31,  # IEX's clock ran three seconds back: levels were taken for replays
+        pytest.param(
+            410,  # nobody else was left when a line lied; when one came back, the two stood against each other
+            marks=pytest.mark.xfail(reason="two lines disagree, no third can say who lies: prints are not asked"),
+        ),
     ],
 )
 def test_seeds_that_failed(seed):
