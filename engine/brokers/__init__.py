@@ -1,0 +1,1 @@
+"""Brokers: who carries our orders."""

@@ -1,0 +1,94 @@
+"""The contract of a broker adapter: commands and bytes in, bytes to send and what the broker said out.
+
+An adapter is one connection's conversation without sockets and clocks. It never guesses: what it cannot know (no answer
+in time, a broken line with requests under way, an answer that cannot be read) it reports as `UNKNOWN_OUTCOME`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from engine.core.trading import Command, LineState, Report, Snapshot, TimeInForce
+
+__all__ = ["NEVER", "BrokerFacts", "BrokerInput", "BrokerProtocol", "Outgoing"]
+
+NEVER: Final = 2**63 - 1  #: a time that does not come
+
+BrokerInput = Report | Snapshot | LineState
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFacts:
+    """What the trader must know of a broker.
+
+    Args:
+        name: what people call it, and what commands name.
+        client_order_ids: the broker keeps our ids, and a second new order with the same id is refused or is the first
+            one; without, an order whose outcome is unknown is never sent again.
+        readable: single orders can be read, closed ones too.
+        native_replace: cancel/replace is one request.
+        display: reserve orders are native.
+        times_in_force: what it takes.
+        visibility_delay_ns: an order younger than this may be missing in what is read.
+        answer_ns: a request is answered within this, or its outcome is unknown.
+        heartbeat_ns: the line says something at least this often; two missed, and it is suspect.
+        requests_per_minute: of every kind together.
+    """
+
+    name: str
+    client_order_ids: bool = True
+    readable: bool = True
+    native_replace: bool = True
+    display: bool = False
+    times_in_force: tuple[TimeInForce, ...] = ("day", "gtc", "ioc", "fok")
+    visibility_delay_ns: int = 1_000_000_000
+    answer_ns: int = 1_200_000_000
+    heartbeat_ns: int = 1_000_000_000
+    requests_per_minute: int = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Bytes to send. Brokers with HTTP: ``method`` and ``path`` are set, and ``request`` comes back with the answer."""
+
+    data: bytes
+    request: int = 0
+    method: str = ""
+    path: str = ""
+
+
+class BrokerProtocol(Protocol):
+    """One broker's conversation."""
+
+    @property
+    def facts(self) -> BrokerFacts:
+        """What the trader must know."""
+
+    def opened(self, now: int) -> None:
+        """The transport is up."""
+
+    def closed(self, reason: str, now: int) -> None:
+        """The transport is down: whatever was not answered has an unknown outcome."""
+
+    def encode(self, command: Command, now: int) -> None:
+        """Queues the bytes of a command; `Place` and `Replace` carry what the gate approved.
+
+        Never raises for what the broker lacks or a line that is down: the outcome is then told as a report.
+        """
+
+    def receive(self, data: bytes, now: int, request: int = 0) -> None:
+        """Bytes that arrived, cut anywhere.
+
+        Raises:
+            ProtocolError: they make no sense; what was said before them stands. Drop the connection.
+        """
+
+    def timer(self, now: int) -> int:
+        """Looks at what is due: answers that did not come, heartbeats. Returns when to call again, or `NEVER`."""
+
+    def take_outgoing(self) -> list[Outgoing]:
+        """What is to be sent, in order."""
+
+    def take_inputs(self) -> list[BrokerInput]:
+        """What the broker said, in order."""
