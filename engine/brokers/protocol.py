@@ -9,43 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from engine.core.trading import Command, LineState, Report, Snapshot, TimeInForce
+from engine.core.trading import BrokerFacts, Command, LineState, Report, Snapshot
 
 __all__ = ["NEVER", "BrokerFacts", "BrokerInput", "BrokerProtocol", "Outgoing"]
 
 NEVER: Final = 2**63 - 1  #: a time that does not come
 
 BrokerInput = Report | Snapshot | LineState
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerFacts:
-    """What the trader must know of a broker.
-
-    Args:
-        name: what people call it, and what commands name.
-        client_order_ids: the broker keeps our ids, and a second new order with the same id is refused or is the first
-            one; without, an order whose outcome is unknown is never sent again.
-        readable: single orders can be read, closed ones too.
-        native_replace: cancel/replace is one request.
-        display: reserve orders are native.
-        times_in_force: what it takes.
-        visibility_delay_ns: an order younger than this may be missing in what is read.
-        answer_ns: a request is answered within this, or its outcome is unknown.
-        heartbeat_ns: the line says something at least this often; two missed, and it is suspect.
-        requests_per_minute: of every kind together.
-    """
-
-    name: str
-    client_order_ids: bool = True
-    readable: bool = True
-    native_replace: bool = True
-    display: bool = False
-    times_in_force: tuple[TimeInForce, ...] = ("day", "gtc", "ioc", "fok")
-    visibility_delay_ns: int = 1_000_000_000
-    answer_ns: int = 1_200_000_000
-    heartbeat_ns: int = 1_000_000_000
-    requests_per_minute: int = 6_000
 
 
 @dataclass(frozen=True, slots=True)
