@@ -343,6 +343,18 @@ def test_the_top_level_is_settled():
     assert {name for name in found - allowed if not name.startswith(".")} == set()
 
 
+# ---- the gate
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=relative)
+def test_only_the_gate_approves(path):
+    if relative(path) == "engine/risk/gate.py":
+        return
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    names = [(node.lineno, getattr(node.func, "attr", getattr(node.func, "id", ""))) for node in calls]
+    assert [line for line, name in names if name == "Approved"] == []
+
+
 # ---- import hygiene
 
 
