@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, SupportsIndex
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine._native.decode import SymbolTable
-from engine.core.units import Number, from_nanos, round_to_step, to_nanos
+from engine.core.units import Number, positive, round_to_step
 from engine.core.venues import venue_id
 
 __all__ = ["NEW_YORK", "Instrument", "Instruments", "midnight_ns"]
@@ -96,7 +96,7 @@ class Instruments:
                 0-9, or an unknown time zone.
             TypeError: venues that are one text instead of several, or no text.
         """
-        steps = (_positive(tick, "tick"), _positive(lot, "lot"), _positive(multiplier, "multiplier"))
+        steps = (positive(tick, "tick"), positive(lot, "lot"), positive(multiplier, "multiplier"))
         _zone(time_zone)
         names = _venue_names(venues)
         number = self.table.add(symbol)
@@ -169,14 +169,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         raise ValueError(f"time zone is {name!r}; expected an IANA name such as {NEW_YORK}") from None
-
-
-def _positive(value: Number, name: str) -> Decimal:
-    """A positive number in the fewest digits: 0.010 and 0.01 are the same tick."""
-    if (count := to_nanos(value, name)) <= 0:
-        raise ValueError(f"{name} is {value!r}; expected more than 0")
-    exact = from_nanos(count).normalize()
-    return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
 
 
 def _venue_names(venues: Iterable[str]) -> tuple[str, ...]:

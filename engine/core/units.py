@@ -9,7 +9,7 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Dec
 from numbers import Integral, Real
 from typing import Final, SupportsIndex
 
-__all__ = ["NANOS", "Duration", "Number", "duration_ns", "from_nanos", "round_to_step", "to_nanos"]
+__all__ = ["NANOS", "Duration", "Number", "duration_ns", "from_nanos", "positive", "round_to_step", "to_nanos"]
 
 NANOS: Final = 1_000_000_000  #: counts in one unit: every price and quantity of the core is a multiple of 1e-9
 _LIMIT: Final = 2**63 - 1
@@ -63,6 +63,18 @@ def to_nanos(value: Number, name: str = "value") -> int:
 def from_nanos(count: int) -> Decimal:
     """The exact decimal value of a count of 1e-9."""
     return Decimal(count).scaleb(-9, _EXACT)
+
+
+def positive(value: Number, name: str) -> Decimal:
+    """A number above 0 in the fewest digits: 0.010 and 0.01 are the same tick.
+
+    Raises:
+        ValueError: not a positive multiple of 1e-9 up to 9.22e9.
+    """
+    if (count := to_nanos(value, name)) <= 0:
+        raise ValueError(f"{name} is {value!r}; expected more than 0")
+    exact = from_nanos(count).normalize()
+    return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
 
 
 def round_to_step(value: Number, step: Decimal, *, up: bool, name: str = "value") -> Decimal:

@@ -107,8 +107,8 @@ class Algo(Protocol):
     name: ClassVar[str]
 
     @property
-    def price(self) -> int:
-        """The limit the parent begins with; 0 none."""
+    def limit_nanos(self) -> int:
+        """The limit price the parent begins with; 0 none."""
         ...
 
     @property

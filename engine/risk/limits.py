@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from engine.core.units import Duration, Number, duration_ns, from_nanos, to_nanos
+from engine.core.units import Duration, Number, duration_ns, positive, to_nanos
 
 __all__ = ["Limits"]
 
@@ -79,9 +79,9 @@ class Limits:
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                     raise ValueError(f"{one.name} is {value!r}; expected a whole number of 1 or more, or None")
             else:
-                if isinstance(value, bool) or (count := to_nanos(value, one.name)) <= 0:
-                    raise ValueError(f"{one.name} is {value!r}; expected more than 0, or None")
-                object.__setattr__(self, one.name, _plain(count))
+                if isinstance(value, bool):
+                    raise ValueError(f"{one.name} is {value!r}; expected a number above 0, or None")
+                object.__setattr__(self, one.name, positive(value, one.name))
 
     def nanos(self, name: str) -> int | None:
         """A limit that is a number, as a count of 1e-9; one that is a duration, as ns; None where it is off."""
@@ -113,12 +113,6 @@ class Limits:
         if unknown := [name for name in plain if name not in known]:
             raise ValueError(f"limit {unknown[0]!r} is not known; expected some of {', '.join(known)}")
         return cls(**plain)
-
-
-def _plain(count: int) -> Decimal:
-    """The number in the fewest digits, so that equal limits are equal text."""
-    exact = from_nanos(count).normalize()
-    return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
 
 
 def _symbols(value: Any) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from engine.core.units import NANOS, duration_ns, from_nanos, round_to_step, to_nanos
+from engine.core.units import NANOS, duration_ns, from_nanos, positive, round_to_step, to_nanos
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,16 @@ def test_durations_become_nanoseconds(value, ns):
 def test_durations_that_are_none_are_refused(value):
     with pytest.raises(ValueError, match="wait is "):
         duration_ns(value, "wait")
+
+
+def test_positive_numbers_have_the_fewest_digits():
+    assert [str(positive(value, "tick")) for value in (0.01, "0.010", 1, "1.0", 1e3)] == [
+        "0.01",
+        "0.01",
+        "1",
+        "1",
+        "1000",
+    ]
+    for wrong in (0, -1, "1e-10", "nan"):
+        with pytest.raises(ValueError, match="tick is"):
+            positive(wrong, "tick")
