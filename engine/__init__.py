@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from engine._native.book import Book, Books, ConsolidatedBook
     from engine._native.decode import Decoder
+    from engine._native.venue import Venue
     from engine.core.config import Config, Provider
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
+    from engine.core.orders import ORDER, REPORT
     from engine.core.units import NANOS
     from engine.errors import (
         ConfigError,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EVENT",
     "NANOS",
+    "ORDER",
+    "REPORT",
     "Bar",
     "Bars",
     "Book",
@@ -62,6 +66,7 @@ __all__ = [
     "StorageError",
     "Tape",
     "Throttled",
+    "Venue",
     "VenueError",
     "World",
     "replay",
@@ -88,15 +93,18 @@ _HOME: Final = {
     "Kind": "engine.core.events",
     "MarketData": "engine.market",
     "NANOS": "engine.core.units",
+    "ORDER": "engine.core.orders",
     "ProtocolError": "engine.errors",
     "Provider": "engine.core.config",
     "replay": "engine.replay",
+    "REPORT": "engine.core.orders",
     "SessionLost": "engine.errors",
     "Side": "engine.core.events",
     "Simulation": "engine.sim.simulation",
     "StorageError": "engine.errors",
     "Tape": "engine.replay",
     "Throttled": "engine.errors",
+    "Venue": "engine._native.venue",
     "VenueError": "engine.errors",
     "World": "engine.sim.world",
 }

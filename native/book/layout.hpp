@@ -57,7 +57,8 @@ struct Page {
     int64_t number;  // the page holds the indices number * 64 ... + 63
     uint64_t side;   // 0 bid, 1 ask
     Page* next_free;
-    uint64_t pad[4];
+    uint32_t instrument;  // the grid's
+    uint32_t pad[7];
     // 64 levels of `words` integers follow: the total, then VENUES: a quantity a row, or QUEUES: a Queue.
     // What an update touches of a level lies on one cache line, or two.
 };
@@ -155,11 +156,11 @@ struct alignas(64) Grid {
     Page* free_pages;
     Arena* arena;  // of the set the book belongs to; null: the heap
     Spare spare[2];
-    uint64_t venue;   // of the first event
-    uint32_t rows;    // VENUES: quantities a level
-    uint32_t window;  // best levels a side that are held, 0 all
-    uint32_t kept;    // levels in `Kept`, 0 none
-    uint32_t unused;
+    uint64_t venue;       // of the first event
+    uint32_t rows;        // VENUES: quantities a level
+    uint32_t window;      // best levels a side that are held, 0 all
+    uint32_t kept;        // levels in `Kept`, 0 none
+    uint32_t instrument;  // of a venue's books: their orders share one table
 
     uint64_t counts[COUNTS];
 };

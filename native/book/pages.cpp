@@ -367,6 +367,7 @@ Page* page_insert(Grid* grid, int side, int64_t number) {
     }
     page->number = number;
     page->side = static_cast<uint64_t>(side);
+    page->instrument = grid->instrument;
     const uint32_t at = position(ladder, number);
     std::memmove(ladder.pages + at + 1, ladder.pages + at, (ladder.page_count - at) * sizeof(Page*));
     ladder.pages[at] = page;

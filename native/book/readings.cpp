@@ -103,6 +103,7 @@ bool read_queue_position(const Grid* grid, uint64_t id, uint64_t* ahead, int64_t
     const uint64_t at = order_find(orders, id);
     if (orders.table[at] == 0) return false;
     const Order* order = &orders.pool[orders.table[at] - 1];
+    if (page_of(*order)->instrument != grid->instrument) return false;
     *quantity = queue_of(level_of(*grid, page_of(*order), slot_of(*order))).anonymous;
     *ahead = 0;
     while (order->previous != NO_ORDER) {
