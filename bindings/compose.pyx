@@ -192,6 +192,12 @@ cdef class Composer:
             raise ValueError(f"source is {source}; expected one of the {self.native.sources().size()} there are")
         return 0
 
+    @property
+    def _address(self):
+        """Where the native composer lies, for the pump; valid while this object lives."""
+        self.made()
+        return <size_t>self.native
+
     def add_source(self, int provider, str role, int venue=0, *, decoder=None):
         """A new source, trusted, last in rank, subscribed to nothing.
 

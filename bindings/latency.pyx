@@ -1,6 +1,6 @@
 # distutils: language = c++
 # cython: auto_pickle=False
-"""Latency histograms: fixed memory, one call a value."""
+"""Latency histograms and least delays: fixed memory, one call a value."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -19,6 +19,12 @@ cdef extern from "latency.hpp" namespace "tf":
         int64_t most() noexcept nogil
         double mean() noexcept nogil
         int64_t quantile(double) noexcept nogil
+    cdef cppclass CDelays "tf::Delays":
+        void delay(int64_t, int64_t) noexcept nogil
+        void round_trip(int64_t, int64_t) noexcept nogil
+        int64_t least_delay() noexcept nogil
+        int64_t least_trip() noexcept nogil
+    const int64_t NO_DELAY "tf::Delays::NONE"
 
 
 cdef class Histogram:
@@ -96,3 +102,34 @@ cdef class Histogram:
     def max(self):
         """The longest in ns; 0 while empty."""
         return self.native.most() if self.native.count() else 0
+
+
+cdef class Delays:
+    """The least one-way delay and the least round trip of the last one to two minutes, in ns."""
+
+    cdef CDelays native
+
+    def delay(self, int64_t ns, int64_t now, /):
+        """A message's receipt less its stamp, and when that was."""
+        self.native.delay(ns, now)
+
+    def round_trip(self, int64_t ns, int64_t now, /):
+        """A ping's way there and back; one below 0 is none."""
+        self.native.round_trip(ns, now)
+
+    @property
+    def _address(self):
+        """Where the native object lies, for kernels that record into it; valid while this object lives."""
+        return <size_t>&self.native
+
+    @property
+    def least_delay(self):
+        """The fastest message's receipt less its stamp; None before the first."""
+        least = self.native.least_delay()
+        return None if least == NO_DELAY else least
+
+    @property
+    def least_trip(self):
+        """The fastest round trip; None before the first."""
+        least = self.native.least_trip()
+        return None if least == NO_DELAY else least

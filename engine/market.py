@@ -489,9 +489,9 @@ class MarketData:
 
     # ---- what comes
 
-    def _on_drain(self, changes: NDArray[np.uint32], trades: NDArray[np.void]) -> None:
-        """Once per loop iteration that brought changes or prints."""
-        if len(changes):
+    def _on_drain(self, changes: list[int], trades: NDArray[np.void]) -> None:
+        """Once for all frames of a socket that brought changes or prints."""
+        if changes:
             self._watchers.changed(changes)
             if self._waits:
                 self._check_waits()

@@ -1,5 +1,6 @@
-// Latencies in fixed memory: a log-linear histogram, as in HdrHistogram.
+// Latencies in fixed memory: a log-linear histogram, as in HdrHistogram, and the least delays of a line.
 #pragma once
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -58,6 +59,40 @@ class Histogram {
     __int128 sum_ = 0;
     int64_t least_ = INT64_MAX;
     int64_t most_ = INT64_MIN;
+};
+
+// The least one-way delay and the least round trip of the last one to two windows, so that drift shows.
+class Delays {
+  public:
+    static constexpr int64_t WINDOW = 60'000'000'000;  // ns
+    static constexpr int64_t NONE = INT64_MAX;
+
+    void delay(int64_t ns, int64_t now) {
+        turn(now);
+        delay_[0] = std::min(delay_[0], ns);
+    }
+    void round_trip(int64_t ns, int64_t now) {
+        turn(now);
+        if (ns >= 0) trip_[0] = std::min(trip_[0], ns);
+    }
+    int64_t least_delay() const { return std::min(delay_[0], delay_[1]); }  // NONE before the first
+    int64_t least_trip() const { return std::min(trip_[0], trip_[1]); }
+
+  private:
+    void turn(int64_t now) {
+        if (now - since_ < WINDOW) return;
+        since_ = now;
+        for (int64_t* const least : {delay_, trip_}) {
+            if (least[0] != NONE) {  // a window without values keeps what the last one knew
+                least[1] = least[0];
+                least[0] = NONE;
+            }
+        }
+    }
+
+    int64_t since_ = 0;
+    int64_t delay_[2] = {NONE, NONE};  // of this window and the one before
+    int64_t trip_[2] = {NONE, NONE};
 };
 
 }  // namespace tf

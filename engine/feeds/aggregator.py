@@ -28,17 +28,14 @@ _RANKS: Final = 4  #: scores are compared in so many steps, so that a leader is 
 class ComposerLike(Protocol):
     """What is used of ``engine._native.compose.Composer``."""
 
-    def add_source(self, provider: int, role: Any, venue: int = 0, *, decoder: Any = None) -> int: ...  # noqa: D102
+    def add_source(self, provider: int, role: Any, venue: int = 0) -> int: ...  # noqa: D102
     def subscribe(self, source: int, instrument: int) -> None: ...  # noqa: D102
     def unsubscribe(self, source: int, instrument: int) -> None: ...  # noqa: D102
-    def receive(self, source: int, data: Any, ts_recv: int) -> int: ...  # noqa: D102
     def apply(self, source: int, events: NDArray[np.void]) -> None: ...  # noqa: D102
     def trust(self, source: int, trusted: bool, now: int) -> None: ...  # noqa: D102
     def reset(self, source: int, now: int, instrument: int | None = None) -> None: ...  # noqa: D102
     def rank(self, source: int, rank: int, now: int) -> None: ...  # noqa: D102
     def line(self, source: int) -> Mapping[str, int]: ...  # noqa: D102
-    @property
-    def has_other(self) -> bool: ...  # noqa: D102
     def take_changes(self) -> NDArray[np.uint32]: ...  # noqa: D102
     def take_trades(self) -> NDArray[np.void]: ...  # noqa: D102
 
@@ -75,14 +72,9 @@ class Aggregator:
         self._rules = rules or Rules()
         self._lines: list[_Line] = []
 
-    def add_line(
-        self, name: str, provider: str, role: str, venue: int = 0, *, decoder: Any = None, live: bool = True
-    ) -> int:
-        """A new line's number. ``decoder`` is given where the composer decodes itself.
-
-        Delayed data (``live=False``) has no source: it never enters the book.
-        """
-        source = self.composer.add_source(provider_id(provider), role, venue, decoder=decoder) if live else -1
+    def add_line(self, name: str, provider: str, role: str, venue: int = 0, *, live: bool = True) -> int:
+        """A new line's number. Delayed data (``live=False``) has no source: it never enters the book."""
+        source = self.composer.add_source(provider_id(provider), role, venue) if live else -1
         line = _Line(name, role, venue, source, self._rules)
         line.rank = len(self._lines)
         self._lines.append(line)

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine._native.latency import Histogram
+from engine._native.latency import Delays, Histogram
 
 __all__ = ["HOPS", "ClockOffset", "LineLatency", "summary"]
 
 #: received: provider's stamp to frame callback; decoded: frame callback to decoded; applied: decoded to book updated;
-#: returned: frame callback of a batch's oldest frame to user's callback returned; total: its stamp to the same.
+#: returned: frame callback to user's callback returned, of frames that were told of; total: their stamp to the same.
 HOPS: Final = ("received", "decoded", "applied", "returned", "total")
 _QUANTILES: Final = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999))
-_WINDOW: Final = 60_000_000_000
-_NONE: Final = 2**63 - 1
 
 
 def summary(histogram: Histogram) -> dict[str, Any]:
@@ -29,7 +27,7 @@ def summary(histogram: Histogram) -> dict[str, Any]:
     return found | {"max": histogram.max}
 
 
-class ClockOffset:
+class ClockOffset(Delays):
     """How much our clock is ahead of a provider's, from one-way delays and round trips.
 
     A one-way delay is the offset plus a true delay of at least 0 and, for the fastest message, at most the fastest
@@ -38,43 +36,14 @@ class ClockOffset:
     Least values are of the last one to two minutes, so that drift shows.
     """
 
-    __slots__ = ("_delays", "_since", "_trips")
-
-    def __init__(self) -> None:
-        self._since = 0
-        self._delays = [_NONE, _NONE]  # of this window and the one before
-        self._trips = [_NONE, _NONE]
-
-    def delay(self, ns: int, now: int) -> None:
-        """A message's receipt less its stamp."""
-        self._turn(now)
-        self._delays[0] = min(self._delays[0], ns)
-
-    def round_trip(self, ns: int, now: int) -> None:
-        """A ping's way there and back."""
-        self._turn(now)
-        if 0 <= ns < self._trips[0]:
-            self._trips[0] = ns
-
-    def _turn(self, now: int) -> None:
-        if now - self._since >= _WINDOW:
-            self._since = now
-            for least in (self._delays, self._trips):
-                if least[0] != _NONE:  # a window without values keeps what the last one knew
-                    least[1], least[0] = least[0], _NONE
-
-    @property
-    def least_delay(self) -> int | None:
-        """The fastest message's receipt less its stamp; None before the first."""
-        least = min(self._delays)
-        return None if least == _NONE else least
+    __slots__ = ()
 
     def report(self) -> dict[str, int | None]:
         """``offset_ns`` and ``error_ns``; without a round trip the error is None and the offset at most that."""
-        least, trip = self.least_delay, min(self._trips)
+        least, trip = self.least_delay, self.least_trip
         if least is None:
             return {"offset_ns": None, "error_ns": None, "round_trip_ns": None}
-        if trip == _NONE:
+        if trip is None:
             return {"offset_ns": least, "error_ns": None, "round_trip_ns": None}
         return {"offset_ns": least - trip // 2, "error_ns": (trip + 1) // 2, "round_trip_ns": trip}
 

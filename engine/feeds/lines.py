@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from engine._native.pump import Intake
 from engine.feeds.backoff import Backoff, BackoffPolicy
 from engine.feeds.latency import LineLatency
 from engine.feeds.protocol import NEVER, Gap, Ready, Refused, Subscribed, Unsubscribed
@@ -83,7 +84,6 @@ class LinePolicy:
         pong_within: for the answer to a ping; ``mute_pong_within`` where other lines show that there is data.
         mute_reconnect: a line that answers pings but stays mute so long is connected anew.
         judge_every: between two verdicts.
-        sample: one in so many frames (a power of two) has its hops timed.
         notices: most notices kept until they are taken; older ones are dropped and counted.
     """
 
@@ -94,20 +94,14 @@ class LinePolicy:
     mute_pong_within: int = 1_000 * _MS
     mute_reconnect: int = 5_000 * _MS
     judge_every: int = 100 * _MS
-    sample: int = 16
     notices: int = 10_000
 
-    def __post_init__(self) -> None:
-        if self.sample < 1 or self.sample & (self.sample - 1):
-            raise ValueError(f"sample is {self.sample}; expected a power of two")
 
-
-class _Connection:
+class _Connection(Intake):
     """One line: where it stands, when what is due, and what was counted."""
 
     __slots__ = (
         "accepted",
-        "attached",
         "backoff",
         "datagrams",
         "deadline",
@@ -116,13 +110,10 @@ class _Connection:
         "error",
         "feed",
         "first_frame",
-        "frames",
         "gaps",
-        "last_recv",
         "latency",
         "login_failures",
         "malformed",
-        "open",
         "opens",
         "phase",
         "ping_at",
@@ -137,23 +128,20 @@ class _Connection:
     def __init__(self, feed: FeedProtocol, backoff: Backoff) -> None:
         self.feed = feed
         self.decoder: Any = feed.decoder
-        self.attached = False  # the composer calls the decoder natively
         self.datagrams = feed.url.startswith("udp:")
         self.source = -1
         self.backoff = backoff
         self.latency = LineLatency()
         self.phase: Phase = "idle"
-        self.open = False  # frames count
         self.accepted = False  # a login ever worked
         self.error: EngineError | None = None
         self.deadline = NEVER  # waiting: to open; opening and login: to give up
         self.due_feed = NEVER
         self.ready_at = 0
-        self.last_recv = 0  # of any frame or pong
         self.pinged = 0
         self.ping_at = 0  # of the ping that is not answered, 0: none
         self.ping_deadline = 0
-        self.frames = self.malformed = self.gaps = self.opens = self.reconnects = self.login_failures = 0
+        self.malformed = self.gaps = self.opens = self.reconnects = self.login_failures = 0
         self.transports = 0  # how often one was up
         self.first_frame = 0  # frames before this connection
 
@@ -182,27 +170,21 @@ class Lines:
         self.policy = policy or LinePolicy()
         self.elapsed = elapsed
         self.dropped_notices = 0
-        self.stamps = [0] * len(feeds)  #: by line, the last provider's stamp that was looked at; who takes it sets 0
         self.stirred = False  #: commands, notices or timers may have changed; who looks sets it back
         self._commands: list[Command] = []
         self._notices: list[tuple[int, Notice]] = []
         self._connections: list[_Connection] = []
         self._wanted: dict[str, None] = {}
         self._due_judge = NEVER
-        self._mask = self.policy.sample - 1
         self._composer = aggregator.composer
-        self._receive = aggregator.composer.receive
         for number, feed in enumerate(feeds):
             connection = _Connection(feed, Backoff(self.policy.backoff, seed, number))
             facts = feed.facts
-            decoder = feed.decoder if facts.live and hasattr(feed.decoder, "_address") else None
-            line = aggregator.add_line(
-                feed.name, feed.provider, facts.role, facts.venue, decoder=decoder, live=facts.live
-            )
+            line = aggregator.add_line(feed.name, feed.provider, facts.role, facts.venue, live=facts.live)
             if line != number:
                 raise ValueError(f"the aggregator has {line} lines already; expected none")
             connection.source = aggregator.source(line)
-            connection.attached = decoder is not None
+            connection.attach(self._composer, connection.source, feed.decoder, connection.latency, elapsed)
             self._connections.append(connection)
 
     @property
@@ -221,6 +203,10 @@ class Lines:
     def latency(self, line: int) -> LineLatency:
         """The line's histograms, to record into and to read."""
         return self._connections[line].latency
+
+    def intake(self, line: int) -> Intake:
+        """Where the line's frames enter: who pumps it may call a native one itself, as ``received`` does."""
+        return self._connections[line]
 
     def phase(self, line: int) -> Phase:
         """Where the line's connection stands; "refused" is for good, until ``start``."""
@@ -294,15 +280,17 @@ class Lines:
         connection = self._connections[line]
         if not connection.open:
             return 0
-        connection.frames = frames = connection.frames + 1
-        connection.last_recv = ts_recv
-        if connection.attached and frames & self._mask:
-            events = self._receive(connection.source, data, ts_recv)
-            if self._composer.has_other:
-                self._attend(line, connection, connection.decoder.take_other(data), ts_recv)
-        else:
-            events = self._receive_timed(line, connection, data, ts_recv)
+        if not connection.native:
+            return self._receive(line, connection, data, ts_recv)
+        events = connection.receive(data, ts_recv)
+        if connection.rest:
+            self.attend(line, data, ts_recv)
         return events
+
+    def attend(self, line: int, data: Any, ts_recv: int) -> None:
+        """What a native intake left of the frame it was given last: control messages, and what was wrong with it."""
+        connection = self._connections[line]
+        self._attend(line, connection, connection.decoder.take_other(data), ts_recv)
 
     def pong(self, line: int, now: int) -> None:
         """The answer to a ``Ping``."""
@@ -405,16 +393,19 @@ class Lines:
 
     # ---- frames
 
-    def _receive_timed(self, line: int, connection: _Connection, data: Any, ts_recv: int) -> int:
-        """The same in steps, timed.
+    def _receive(self, line: int, connection: _Connection, data: Any, ts_recv: int) -> int:
+        """What a native intake does, with any decoder and composer.
 
         A gap in datagrams is told before their events are applied: it makes the composer forget, and what a restart
         tells is in the events themselves.
         """
         elapsed, latency = self.elapsed, connection.latency
+        connection.frames += 1
+        connection.last_recv = ts_recv
+        connection.stamp = 0
         start = elapsed() if elapsed else 0
         events = connection.decoder.receive_bytes(data, ts_recv)
-        if elapsed:
+        if elapsed and len(events):
             latency.decoded.record(elapsed() - start)
         if connection.datagrams:
             self._attend(line, connection, connection.decoder.take_other(), ts_recv)
@@ -426,9 +417,9 @@ class Lines:
                 latency.applied.record(elapsed() - start)
             stamp = int(events["ts_event"][-1])
             if stamp > 0:
+                connection.stamp = stamp
                 latency.received.record(ts_recv - stamp)
                 latency.clock.delay(ts_recv - stamp, ts_recv)
-                self.stamps[line] = stamp
         if not connection.datagrams:
             self._attend(line, connection, connection.decoder.take_other(), ts_recv)
         return len(events)

@@ -1,8 +1,7 @@
 """Pumps ``Lines`` on sockets and the loop's timers: the only place where live market data meets asyncio.
 
-A frame goes from the listener straight into ``Lines.received``. Once per loop iteration that brought anything, the
-drain carries out commands and calls ``on_drain`` with the instruments that changed and the new trades, each once: when
-Python falls behind, every frame is still applied, and callbacks see the newest state.
+Frames go from the listener through the native ``Pump`` that the runner is made of, which drains once for all that a
+socket gave at once; what is no frame (connections, timers, commands) is Python's work, here.
 
 ``busy_poll`` keeps the loop from ever sleeping: for people who own a core. It takes the wake-up of a sleeping thread
 out of the way of a message and keeps one core at 100 %, whether there is data or not.
@@ -15,6 +14,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from engine._native.pump import Pump
 from engine.feeds.lines import Close, Command, Lines, Open, Ping, Send
 from engine.feeds.protocol import NEVER
 from engine.feeds.transport import Kind, Link, connect
@@ -52,7 +52,7 @@ class _Handler:
 
     def __init__(self, runner: Runner, line: int) -> None:
         self.runner, self.line = runner, line
-        self.frame = runner._frames_of(line)
+        self.frame = runner.tap(line)
 
     def opened(self) -> None:
         if self.runner._is_current(self):
@@ -67,12 +67,13 @@ class _Handler:
             self.runner._input("closed", self.line, (code, reason))
 
 
-class Runner:
+class Runner(Pump):
     """Runs ``lines`` in the current event loop.
 
     Args:
         lines: all lines; this runner alone gives it inputs.
-        on_drain: called inline with what changed; an exception in it is logged and counted, and never stops the feed.
+        on_drain: called inline with what changed: a list of instruments and an array of prints (see ``Pump``); an
+            exception in it is logged and counted, and never stops the feed.
         on_notices: called inline, before ``on_drain``, with what providers said; without it, nobody takes that.
         transport: the WebSocket library.
         busy_poll: never sleep (see the module).
@@ -88,7 +89,7 @@ class Runner:
         self,
         lines: Lines,
         *,
-        on_drain: Callable[[NDArray[np.uint32], NDArray[np.void]], None] | None = None,
+        on_drain: Callable[[list[int], NDArray[np.void]], object] | None = None,
         on_notices: Callable[[list[tuple[int, Notice]]], None] | None = None,
         transport: Kind = "picows",
         busy_poll: bool = False,
@@ -97,8 +98,7 @@ class Runner:
         record: Callable[[str, int, int, Any], None] | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.lines = lines
-        self.on_drain = on_drain
+        super().__init__(lines, on_drain=on_drain, clock=clock, elapsed=elapsed, record=record)
         self.on_notices = on_notices
         self._transport: Kind = transport
         self._busy_poll = busy_poll
@@ -109,38 +109,27 @@ class Runner:
         self._handlers: dict[int, _Handler] = {}  # of the links
         self._ending: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._running = False
-        self._drain_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
-        self._fresh: list[
-            tuple[int, int]
-        ] = []  # lines that had frames since the last drain: (line, first frame's time)
-        self._latencies = [lines.latency(line) for line in range(len(lines.names))]
-        self._touched = [False] * len(lines.names)
-        composer = lines.aggregator.composer
-        self._take_changes, self._take_trades = composer.take_changes, composer.take_trades
-        self.drains = self.frames = self.errors = 0
-        self.batch = self.batch_max = 0  # frames of this drain; most in one
-        self.callback_ns_max = self.timer_late_ns_max = 0
+        self.timer_late_ns_max = 0
 
     # ---- life
 
     async def start(self) -> None:
         """Opens every line; returns at once, connections come up by themselves."""
         self._loop = asyncio.get_running_loop()
-        self._running = True
+        self.running = True
         if self._busy_poll:
             self._loop.call_soon(self._spin)
         self._input("start", -1)
 
     async def close(self) -> None:
         """Closes every line and waits until its sockets are gone."""
-        if not self._running:
+        if not self.running:
             return
         self._input("stop", -1)
-        self._drain()
-        self._running = False
+        self.drain()
+        self.running = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._timer_at = None, NEVER
@@ -172,9 +161,9 @@ class Runner:
 
     def schedule_drain(self) -> None:
         """Drains in this loop iteration: for data that came another way."""
-        if not self._drain_due and self._running and self._loop is not None:
-            self._drain_due = True
-            self._loop.call_soon(self._drain)
+        if not self.due and self.running:
+            self.due = True
+            self._later()
 
     def address(self, line: int) -> tuple[str, int] | None:
         """Our end of the line's connection."""
@@ -202,7 +191,7 @@ class Runner:
 
     def _is_current(self, handler: _Handler) -> bool:
         """Whether its link is the line's. What was decided before it spoke comes first: that may end the link."""
-        if self.lines.stirred and self._running:
+        if self.lines.stirred and self.running:
             self._obey()
         return self._handlers.get(handler.line) is handler
 
@@ -231,35 +220,6 @@ class Runner:
             lines.stop(now)
         self.schedule_drain()
 
-    def _frames_of(self, line: int) -> Callable[..., None]:
-        """The callback for frames of one line: as few steps as can be.
-
-        Behind the last frame of what a socket gave it drains at once, without a turn of the loop.
-        """
-        receive, clock, elapsed, record = self.lines.received, self._clock, self._elapsed, self._record
-        touched, fresh, drain = self._touched, self._fresh, self._drain
-
-        def frame(data: memoryview | bytes, last: bool = False) -> None:
-            if not touched[line]:
-                touched[line] = True
-                fresh.append((line, elapsed()))
-            now = clock()
-            if record is not None:
-                data = bytes(data)
-                record("frame", line, now, data)
-            try:
-                receive(line, data, now)
-            except Exception:
-                self._broken(line)
-            self.batch += 1
-            if last:
-                drain()
-            elif not self._drain_due:
-                self._drain_due = True
-                self._loop.call_soon(drain)  # type: ignore[union-attr]
-
-        return frame
-
     def _broken(self, line: int) -> None:
         """Our own code failed on a frame: told, and the line starts anew, as after a malformed one."""
         self.errors += 1
@@ -271,46 +231,13 @@ class Runner:
 
     # ---- outputs
 
-    def _drain(self) -> None:
-        """Commands, the next timer, and what changed since the last drain."""
-        self._drain_due = False
-        if not self._running:
-            return
-        if self.lines.stirred:
-            self._obey()
-        if self.on_drain is not None:
-            changes, trades = self._take_changes(), self._take_trades()
-            if len(changes) or len(trades):
-                self._call(self.on_drain, changes, trades)
-        if self.batch:
-            self._count()
+    def _later(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon(self.drain)
 
-    def _call(self, callback: Callable[..., None], *found: Any) -> None:
-        """The user's code: timed, and never the end of the feed."""
-        started = self._elapsed()
-        try:
-            callback(*found)
-        except Exception:
-            self.errors += 1
-            _LOG.exception("a callback for market data failed")
-        self.callback_ns_max = max(self.callback_ns_max, self._elapsed() - started)
-
-    def _count(self) -> None:
-        """Latency of the oldest frame of each line, and how many frames there were."""
-        ended = self._elapsed()
-        stamps = self.lines.stamps
-        for line, started in self._fresh:
-            latency = self._latencies[line]
-            latency.returned.record(ended - started)
-            if stamps[line]:
-                latency.total.record(self._clock() - stamps[line])
-                stamps[line] = 0
-            self._touched[line] = False
-        self._fresh.clear()
-        self.drains += 1
-        self.frames += self.batch
-        self.batch_max = max(self.batch_max, self.batch)
-        self.batch = 0
+    def _failed(self) -> None:
+        self.errors += 1
+        _LOG.exception("a callback for market data failed")
 
     def _obey(self) -> None:
         """Carries out commands, and waits for the next timer."""
@@ -320,7 +247,10 @@ class Runner:
         if self.on_notices is not None:
             notices = self.lines.take_notices()
             if notices:
-                self._call(self.on_notices, notices)
+                try:
+                    self.on_notices(notices)
+                except Exception:
+                    self._failed()
         due = self.lines.next_timer
         if due != self._timer_at and self._loop is not None:
             if self._timer is not None:
@@ -379,5 +309,5 @@ class Runner:
             self._obey()
 
     def _spin(self) -> None:
-        if self._running and self._loop is not None:
+        if self.running and self._loop is not None:
             self._loop.call_soon(self._spin)

@@ -23,7 +23,9 @@ from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from engine._native.pump import Gate
 
 __all__ = ["FRAME_MAX", "Handler", "Kind", "Link", "connect", "proxy_for"]
 
@@ -172,6 +174,7 @@ class _Picows(_WebSocket):
 
     _transport: Any = None
     _socket: socket.socket | None = None
+    _gate: Gate | None = None
 
     async def _run(self) -> None:
         import picows
@@ -258,6 +261,8 @@ class _Picows(_WebSocket):
 
     def close(self, code: int, reason: str) -> None:
         self._over = True
+        if self._gate is not None:
+            self._gate.straight = False
         transport = self._transport
         if transport is None:
             self._task.cancel()
@@ -278,14 +283,15 @@ class _Picows(_WebSocket):
 _PICOWS_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011})
 
 
-def _ignore(_data: Any) -> None:
-    pass
-
-
 @functools.cache
 def _listener_class() -> type:
-    """The listener, made on first use: picows is imported only where it is used."""
+    """The listener, made on first use: picows is imported only where it is used.
+
+    Whole messages never come to its own ``on_ws_frame``: a ``Gate`` before it hands them to the handler.
+    """
     import picows
+
+    from engine._native.pump import Gate
 
     data = (picows.WSMsgType.TEXT, picows.WSMsgType.BINARY)
     more = picows.WSMsgType.CONTINUATION
@@ -297,9 +303,11 @@ def _listener_class() -> type:
         def __init__(self, link: _Picows) -> None:
             self.link = link
             self.handler = link._handler
-            self.frame: Callable[..., None] = link._handler.frame
             self.parts: list[bytes] = []
             self.size = 0
+            self.refused = False
+            link._gate = self.gate = Gate(link._handler.frame, self.other, data, FRAME_MAX)
+            self.on_ws_frame = self.gate.on_ws_frame  # type: ignore[method-assign]
 
         def on_ws_connected(self, transport: Any) -> None:
             self.link._transport = transport
@@ -307,16 +315,13 @@ def _listener_class() -> type:
             if not self.link._over:
                 self.handler.opened()
 
-        def on_ws_frame(self, transport: Any, frame: Any) -> None:
-            if self.link._over:
-                if frame.msg_type == close:
-                    transport.disconnect()
-                return
+        def other(self, transport: Any, frame: Any) -> None:
+            """What does not go straight to the handler."""
             kind = frame.msg_type
-            if kind in data and frame.fin and not self.parts:
-                if frame.payload_size <= FRAME_MAX:  # a frame over the limit may come after its connection was ended
-                    self.frame(frame.get_payload_as_memoryview(), frame.last_in_buffer)
-            elif kind in data or kind == more:
+            if self.link._over or self.refused:
+                if kind == close:
+                    transport.disconnect()
+            elif kind == more or (kind in data and (self.parts or not frame.fin)):
                 self.fragment(transport, frame)
             elif kind == pong:
                 self.handler.pong()
@@ -329,17 +334,19 @@ def _listener_class() -> type:
             if (frame.msg_type == more) is not bool(self.parts):
                 self.refuse(transport, picows.WSCloseCode.PROTOCOL_ERROR)
                 return
+            self.gate.straight = False
             self.parts.append(frame.get_payload_as_bytes())
             self.size += len(self.parts[-1])
             if self.size > FRAME_MAX:
                 self.refuse(transport, picows.WSCloseCode.MESSAGE_TOO_BIG)
             elif frame.fin:
                 whole, self.parts, self.size = b"".join(self.parts), [], 0
-                self.frame(whole)
+                self.gate.straight = True
+                self.handler.frame(whole)
 
         def refuse(self, transport: Any, code: Any) -> None:
             """Ends the connection; what is in the buffer already is not heard."""
-            self.frame, self.parts = _ignore, []
+            self.gate.straight, self.parts, self.refused = False, [], True
             transport.send_close(code)
             transport.disconnect()
 

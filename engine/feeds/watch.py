@@ -196,9 +196,8 @@ class Watchers:
         self._trades = (*self._trades, handle)
         return handle
 
-    def changed(self, changes: NDArray[np.uint32]) -> None:
+    def changed(self, numbers: list[int]) -> None:
         """Tells who wants to know of these instruments, each once."""
-        numbers: list[int] = changes.tolist()
         views = self._views
         everything: list[BookView] | None = None
         for handle in self._changes:

@@ -28,11 +28,9 @@ S = 1_000_000_000
 
 
 class ScriptedDecoder:
-    """Counts as a FrameDecoder: it has an address."""
+    """Counts updates, keeps all else."""
 
-    def __init__(self, attached: bool = True) -> None:
-        if attached:
-            self._address = 1
+    def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.other: list[bytes] = []
         self.problem: str | None = None
@@ -66,12 +64,12 @@ class ScriptedDecoder:
 class ScriptedFeed:
     """The client's side of that wire."""
 
-    def __init__(self, name: str, facts: LineFacts | None = None, url: str = "", attached: bool = True) -> None:
+    def __init__(self, name: str, facts: LineFacts | None = None, url: str = "") -> None:
         self.name, self.provider = name, "polygon"
         self.url, self.shown_url = url or f"wss://secret@{name}", f"wss://{name}"
         self.headers: Mapping[str, str] = {"key": "secret"}
         self.facts = facts or LineFacts("nbbo")
-        self.decoder = ScriptedDecoder(attached)
+        self.decoder = ScriptedDecoder()
         self.counts: dict[str, int] = {}
         self.wanted: dict[str, None] = {}
         self.asked: set[str] = set()
@@ -149,32 +147,23 @@ class ScriptedComposer:
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
-        self.decoders: list[Any] = []
         self.trusted: list[bool] = []
         self.symbols: list[set[int]] = []
         self.state: list[int] = []  # updates since the last reset
         self.counters: list[Counter[str]] = []
-        self.has_other = False
 
-    def add_source(self, provider: int, role: Any, venue: int = 0, *, decoder: Any = None) -> int:
-        self.decoders.append(decoder)
+    def add_source(self, provider: int, role: Any, venue: int = 0) -> int:
         self.trusted.append(True)
         self.symbols.append(set())
         self.state.append(0)
         self.counters.append(Counter())
-        return len(self.decoders) - 1
+        return len(self.counters) - 1
 
     def subscribe(self, source: int, instrument: int) -> None:
         self.symbols[source].add(instrument)
 
     def unsubscribe(self, source: int, instrument: int) -> None:
         self.symbols[source].discard(instrument)
-
-    def receive(self, source: int, data: Any, ts_recv: int) -> int:
-        events = self.decoders[source].receive_bytes(data, ts_recv)
-        self.has_other = bool(self.decoders[source].other) or self.decoders[source].problem is not None
-        self.apply(source, events)
-        return len(events)
 
     def apply(self, source: int, events: np.ndarray) -> None:
         for event in events:

@@ -20,7 +20,7 @@ def fresh(seed):
     """Two WebSocket lines and one of datagrams."""
     facts = LineFacts("nbbo", ping_every=5 * S, silent_after=20 * S)
     feeds = [ScriptedFeed("a", facts), ScriptedFeed("b", facts)]
-    feeds.append(ScriptedFeed("c", LineFacts("depth", 8), "udp://127.0.0.1:1", attached=False))
+    feeds.append(ScriptedFeed("c", LineFacts("depth", 8), "udp://127.0.0.1:1"))
     return Lines(feeds, Aggregator(Instruments(), ScriptedComposer()), seed=seed)
 
 

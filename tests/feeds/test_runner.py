@@ -64,8 +64,8 @@ def run(coroutine, loop_factory=new_event_loop):
         runner.run(bounded())
 
 
-def made(*urls, kind="picows", facts=None, attached=True, **keywords):
-    feeds = [ScriptedFeed(f"line{i}", facts, url, attached) for i, url in enumerate(urls)]
+def made(*urls, kind="picows", facts=None, **keywords):
+    feeds = [ScriptedFeed(f"line{i}", facts, url) for i, url in enumerate(urls)]
     lines = Lines(feeds, Aggregator(Instruments(), Composer()), policy=POLICY)
     return Runner(lines, transport=kind, **keywords)
 
@@ -87,7 +87,7 @@ def test_frames_reach_the_callback(kind, factory, busy):
         provider, drained, notices = Provider(batch=["u"] * 500), [], []
         async with server(provider) as url:
             runner = made(url, kind=kind, busy_poll=busy)
-            runner.on_drain = lambda changes, trades: drained.append((changes.tolist(), len(trades)))
+            runner.on_drain = lambda changes, trades: drained.append((changes, len(trades)))
             runner.on_notices = notices.extend
             runner.subscribe(["A"])
             async with runner:
@@ -100,8 +100,8 @@ def test_frames_reach_the_callback(kind, factory, busy):
         assert 1 <= len(drained) <= report["drains"] <= 502
         assert all(entry == ([0], 0) for entry in drained)
         assert report["conflated"] == 502 - report["drains"]
-        assert runner.lines.latency(0).returned.count == report["drains"]
-        assert runner.lines.latency(0).total.count > 0
+        assert runner.lines.latency(0).returned.count >= 500  # all that changed something, and what came with them
+        assert runner.lines.latency(0).total.count == 500
         assert [type(notice).__name__ for _, notice in notices] == ["Ready", "Subscribed"]
 
     run(live(), factory)
@@ -255,7 +255,7 @@ def test_an_error_of_our_own_is_logged_and_the_line_starts_anew(kind, caplog):
 
 def test_an_error_in_a_timer_is_logged_and_timers_go_on(caplog):
     async def live():
-        runner = made("udp://127.0.0.1:0", attached=False)
+        runner = made("udp://127.0.0.1:0")
         judge, calls = runner.lines.aggregator.judge, []
 
         def broken(now):
@@ -291,7 +291,7 @@ def test_nothing_secret_is_logged(caplog):
 
 def test_datagrams_reach_the_book():
     async def live():
-        runner = made("udp://127.0.0.1:0", facts=LineFacts("depth", 8), attached=False)
+        runner = made("udp://127.0.0.1:0", facts=LineFacts("depth", 8))
         async with runner:
             await until(lambda: runner.address(0) is not None)
             with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
@@ -371,9 +371,7 @@ def test_the_end_of_an_old_link_is_not_taken_for_that_of_the_next(monkeypatch):
 def test_a_clock_set_far_back_is_told():
     async def live():
         back = [0]
-        runner = made(
-            "udp://127.0.0.1:0", attached=False, clock=lambda: 10_000_000 * MS + time.monotonic_ns() - back[0]
-        )
+        runner = made("udp://127.0.0.1:0", clock=lambda: 10_000_000 * MS + time.monotonic_ns() - back[0])
         async with runner:
             back[0] = 5_000_000 * MS
             await until(lambda: runner.lines.next_timer < 6_000_000 * MS + time.monotonic_ns())
@@ -384,7 +382,7 @@ def test_a_clock_set_far_back_is_told():
 def test_a_clock_set_back_does_not_spin():
     async def live():
         times = iter([1_000_000 * MS] * 3 + [MS] * 10_000)
-        runner = made("udp://127.0.0.1:0", attached=False, clock=lambda: next(times))
+        runner = made("udp://127.0.0.1:0", clock=lambda: next(times))
         async with runner:
             await asyncio.sleep(0.05)
         assert next(times) == MS

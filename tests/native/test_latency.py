@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine._native.latency import Histogram
+from engine._native.latency import Delays, Histogram
+from tests.reference.delays import Delays as Slow
 from tests.reference.latency import Latencies
 
 DURATIONS = st.one_of(st.integers(0, 200), st.integers(0, 2**42 - 1), st.integers(0, 10**6))
@@ -92,3 +93,15 @@ def test_arguments_are_checked():
 
 def test_the_stated_error_is_one_in_64():
     assert Histogram.RELATIVE_ERROR == 1 / 64
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["delay", "round_trip"]), st.integers(-(10**12), 10**12), st.integers(0, 40)))
+)
+def test_least_delays_agree_with_the_twin(steps):
+    native, twin, now = Delays(), Slow(), 0
+    for kind, ns, seconds in steps:
+        now += seconds * 10**9
+        getattr(native, kind)(ns, now)
+        twin.record(kind, ns, now)
+        assert (native.least_delay, native.least_trip) == (twin.least("delay"), twin.least("round_trip"))
