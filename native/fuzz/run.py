@@ -3,13 +3,15 @@
     python native/fuzz/run.py [--seconds N] [--keep FOLDER] [TARGET ...]
 
 With clang the targets are libFuzzer's, else a small mutation driver runs them (``standalone.cc``). Inputs to start from
-come from the encoders of the slow twins. The first crash ends the run with its input and a non-zero exit status;
-``--keep`` leaves programs, corpus and crashes in a folder, so that a later run goes on from what this one found.
+come from the encoders of the slow twins. Each core runs a target at a time; a crash is shown with its input and makes
+the exit status non-zero. ``--keep`` leaves programs, corpus and crashes in a folder, so that a later run goes on from
+what this one found.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import random
 import shutil
@@ -19,6 +21,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 NATIVE = Path(__file__).resolve().parent.parent
 sys.path.append(str(NATIVE.parent))
@@ -96,12 +99,14 @@ def build(folder: Path, targets: list[str], name: str, guided: bool) -> None:
             objects.append(str(folder / f"{source.parent.name}-{source.stem}.{target}.o"))
             own = [*(MARCH[target] if X86 else []), f"-DTF_TARGET={target}"] if simd else []
             commands.append([name, *compile_flags, *own, "-c", str(source), "-o", objects[-1]])
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda command: subprocess.run(command, check=True), commands))
+    links = []
     for target in targets:
         entry = [str(NATIVE / "fuzz" / f"{target}.fuzz.cc")]
         entry += [] if guided else [str(NATIVE / "fuzz" / "standalone.cc")]
-        subprocess.run([name, *link_flags, *entry, *objects, "-o", str(folder / target)], check=True)
+        links.append([name, *link_flags, *entry, *objects, "-o", str(folder / target)])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for stage in (commands, links):
+            list(pool.map(lambda command: subprocess.run(command, check=True), stage))
 
 
 def seed(corpus: Path, target: str) -> None:
@@ -113,22 +118,23 @@ def seed(corpus: Path, target: str) -> None:
 
 
 def fuzz(folder: Path, target: str, seconds: int, guided: bool) -> int:
-    """Runs one target for a time; its exit status."""
-    corpus = folder / f"{target}-corpus"
+    """Runs one target for a time, in a folder of its own; its exit status."""
+    corpus, crashes = folder / f"{target}-corpus", folder / f"{target}-crashes"
     seed(corpus, target)
+    crashes.mkdir(exist_ok=True)
     command = [str(folder / target)]
     if guided:
         command += [str(corpus), f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048"]
-        command += ["-print_final_stats=1", "-verbosity=0", f"-artifact_prefix={folder}/{target}-"]
+        command += ["-print_final_stats=1", "-verbosity=0", f"-artifact_prefix={crashes}/"]
     else:
         command += [str(seconds), "1", *map(str, sorted(corpus.iterdir()))]
-    print(f"--- {target}, {seconds} s", flush=True)
-    status = subprocess.run(command, cwd=folder, check=False, timeout=seconds + 120).returncode
-    if status:
-        print(f"{target} failed with status {status}", flush=True)
-        for crash in sorted([*folder.glob(f"{target}-crash*"), *folder.glob("crash-input")]):
+    done = subprocess.run(command, cwd=crashes, check=False, timeout=seconds + 120, stdout=PIPE, stderr=STDOUT)
+    print(f"--- {target}, {seconds} s\n{done.stdout.decode(errors='replace')}", end="", flush=True)
+    if done.returncode:
+        print(f"{target} failed with status {done.returncode}", flush=True)
+        for crash in sorted(crashes.iterdir()):
             print(f"{crash.name}: {crash.read_bytes().hex()}", flush=True)
-    return status
+    return done.returncode
 
 
 def main() -> int:
@@ -147,10 +153,8 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         print(f"{name}, {'libFuzzer' if guided else 'own mutation driver'}", flush=True)
         build(folder, targets, name, guided)
-        for target in targets:
-            if status := fuzz(folder, target, options.seconds, guided):
-                return status
-    return 0
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return max(pool.map(lambda target: abs(fuzz(folder, target, options.seconds, guided)), targets))
 
 
 if __name__ == "__main__":
