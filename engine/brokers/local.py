@@ -1,7 +1,8 @@
 """The adapter of brokers inside this process, simulated and paper: one JSON object a line, both ways.
 
 A request carries ``request``; its answer repeats it with ``order``, ``snapshot`` or ``error``. What happens to orders
-later comes as ``event``, and every second a heartbeat. Numbers are counts of 1e-9 and ns.
+later comes as ``event``, and every second a heartbeat. The answer to a query has the order's ``executions`` too, told
+as the events they were. Numbers are counts of 1e-9 and ns.
 
 ======== =======================================================================================
 op       fields
@@ -161,13 +162,14 @@ class LocalProtocol:
         self._outgoing.append(Outgoing(orjson.dumps(message | fields) + b"\n", self._request))
 
     def _give_up(self, request: int, reason: str, now: int) -> None:
-        asked = self._late[request] = self._waiting.pop(request)
-        if len(self._late) > _LATE_LIMIT:
-            del self._late[next(iter(self._late))]
+        asked = self._waiting.pop(request)
         _, op, client_order_id, symbol = asked
         if op == "snapshot":
             self._inputs.append(Snapshot(self.facts.name, 0, complete=False, ts_recv=now))
-        else:
+        elif op != "query":  # a read that failed tells nothing; its late answer would be old
+            self._late[request] = asked
+            if len(self._late) > _LATE_LIMIT:
+                del self._late[next(iter(self._late))]
             self._say(ReportKind.UNKNOWN_OUTCOME, client_order_id, symbol, f"{op}: {reason}", now)
 
     def _say(self, kind: ReportKind | None, client_order_id: str, symbol: str, reason: str, now: int) -> None:
@@ -201,13 +203,8 @@ class LocalProtocol:
 
     def _receive_line(self, message: dict[str, Any], now: int) -> None:
         if "event" in message:
-            kind = message["event"]
-            if kind == "heartbeat":
-                return
-            kind = ReportKind(kind)
-            if kind not in _EVENTS:
-                raise ValueError(f"event {kind!r}")
-            self._inputs.append(self._report(kind, message, now))
+            if message["event"] != "heartbeat":
+                self._inputs.append(self._event(message, now))
             return
         request = _number(message, "request", 0)
         asked = self._waiting.pop(request, None) or self._late.pop(request, None)
@@ -219,6 +216,7 @@ class LocalProtocol:
         elif op == "snapshot":
             self._inputs.append(self._snapshot(message["snapshot"], now))
         elif op == "query":
+            self._inputs += [self._event(one, now) for one in message["executions"]]
             self._inputs.append(self._report(ReportKind.STATUS, message["order"], now))
         elif op in _ACCEPTED:
             self._inputs.append(self._report(_ACCEPTED[op], message["order"], now))
@@ -226,12 +224,18 @@ class LocalProtocol:
 
     def _error(self, op: str, client_order_id: str, symbol: str, error: str, now: int) -> None:
         if op == "query":
-            kind = ReportKind.NOT_FOUND if error == "not-found" else ReportKind.UNKNOWN_OUTCOME
-            self._say(kind, client_order_id, symbol, error, now)
+            if error == "not-found":
+                self._say(ReportKind.NOT_FOUND, client_order_id, symbol, error, now)
         elif op == "snapshot":
             self._inputs.append(Snapshot(self.facts.name, 0, complete=False, ts_recv=now))
         else:
             self._say(_REFUSED[op], client_order_id, symbol, error, now)
+
+    def _event(self, message: dict[str, Any], now: int) -> Report:
+        kind = ReportKind(message["event"])
+        if kind not in _EVENTS:
+            raise ValueError(f"event {kind!r}")
+        return self._report(kind, message, now)
 
     def _report(self, kind: ReportKind, order: dict[str, Any], now: int) -> Report:
         side = order.get("side")
@@ -262,7 +266,7 @@ class LocalProtocol:
             self.facts.name,
             _number(found, "since", 0),
             tuple(self._report(ReportKind.STATUS, order, now) for order in found["orders"]),
-            tuple(self._report(ReportKind.FILL, one, now) for one in found["executions"]),
+            tuple(self._event(one, now) for one in found["executions"]),
             tuple(
                 Holding(_text(one, "symbol"), _number(one, "quantity", 0), _number(one, "average_price", 0))
                 for one in found["positions"]

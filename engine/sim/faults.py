@@ -21,6 +21,20 @@ connection_limit  somebody else holds the connections of every key: each provide
 throttle          handshakes are refused with HTTP 429; clients are dropped when it begins
 huge_frame        one frame of ``size=4000000`` bytes arrives; of a datagram line at most 60,000
 ================  ====================================================================================================
+
+A broker's line knows disconnect, half_open, lag, duplicate, reorder, clock_skew and throttle too, and these. Of 100
+cases ``rate=`` meet the fault; all of them unless it is given.
+
+================  ====================================================================================================
+lost_response     the broker does what was asked, and its answer is lost
+reject            new orders are refused
+early_fill        answers come ``by=50ms`` later than the events behind them: a fill before its order is acknowledged
+late_cancel       a cancel waits ``by=300ms``, and the order may fill meanwhile
+false_cancel      a cancel is confirmed, but the order stays where it is and may fill
+swallow           what happens to orders is not told, while answers and heartbeats go on
+partial           a fill is cut into up to four executions
+bust              one execution of the last minute did not happen, it says
+================  ====================================================================================================
 """
 
 from __future__ import annotations
@@ -37,7 +51,7 @@ from engine.sim.draws import Draws
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["KINDS", "MOMENTS", "Fault", "FaultKind", "faults", "impossible", "parse_faults"]
+__all__ = ["BROKER_KINDS", "KINDS", "MOMENTS", "Fault", "FaultKind", "faults", "impossible", "parse_faults"]
 
 FaultKind = Literal[
     "disconnect",
@@ -56,9 +70,30 @@ FaultKind = Literal[
     "connection_limit",
     "throttle",
     "huge_frame",
+    "lost_response",
+    "reject",
+    "early_fill",
+    "late_cancel",
+    "false_cancel",
+    "swallow",
+    "partial",
+    "bust",
 ]
-KINDS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
-MOMENTS: Final = frozenset({"disconnect", "slow_reader_kill", "huge_frame"})  #: kinds that happen and do not last
+_ALL: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
+_BROKERS_ONLY: Final = _ALL[_ALL.index("lost_response") :]
+KINDS: Final = _ALL[: _ALL.index("lost_response")]  #: what a provider's line may have
+#: what a broker's line may have
+BROKER_KINDS: Final[tuple[FaultKind, ...]] = (
+    "disconnect",
+    "half_open",
+    "lag",
+    "duplicate",
+    "reorder",
+    "clock_skew",
+    "throttle",
+    *_BROKERS_ONLY,
+)
+MOMENTS: Final = frozenset({"disconnect", "slow_reader_kill", "huge_frame", "bust"})  #: they happen and do not last
 _SETTINGS: Final = {
     "disconnect": ("close", "code"),
     "lag": ("by",),
@@ -70,8 +105,21 @@ _SETTINGS: Final = {
     "clock_skew": ("by",),
     "auth_refusal": ("reason",),
     "huge_frame": ("size",),
+    "lost_response": ("rate",),
+    "reject": ("rate",),
+    "early_fill": ("by", "rate"),
+    "late_cancel": ("by", "rate"),
+    "false_cancel": ("rate",),
+    "swallow": ("rate",),
+    "partial": ("rate",),
 }
-_BY: Final = {"lag": NANOS // 2, "jitter": NANOS // 20, "clock_skew": 2 * NANOS}
+_BY: Final = {
+    "lag": NANOS // 2,
+    "jitter": NANOS // 20,
+    "clock_skew": 2 * NANOS,
+    "early_fill": NANOS // 20,
+    "late_cancel": 3 * NANOS // 10,
+}
 #: of a line without connections
 _NEEDS_CONNECTION: Final = frozenset(
     {"disconnect", "half_open", "slow_reader_kill", "auth_refusal", "connection_limit", "throttle"}
@@ -141,15 +189,15 @@ def parse_faults(spec: str | Iterable[str | Fault], lines: Sequence[str] | None 
 
 def _parse(words: list[tuple[str, int]], row: int, lines: Sequence[str] | None) -> Fault:
     kind, column = words[0]
-    if kind not in KINDS:
-        raise _error(f"fault {kind!r}", f"one of {', '.join(KINDS)}", row, column)
+    if kind not in _ALL:
+        raise _error(f"fault {kind!r}", f"one of {', '.join(_ALL)}", row, column)
     if len(words) == 1 or "=" in words[1][0]:
         place = words[1][1] if len(words) > 1 else column + len(kind)
         raise _error(f"fault {kind!r} names no line", _lines_text(lines), row, place)
     line, column = words[1]
     if lines is not None and line not in lines:
         raise _error(f"line {line!r}", _lines_text(lines), row, column)
-    values: dict[str, Any] = {"by": _BY.get(kind, 0)}
+    values: dict[str, Any] = {"by": _BY.get(kind, 0)} | ({"rate": 100} if kind in _BROKERS_ONLY else {})
     seen: set[str] = set()
     allowed = ("at", *(() if kind in MOMENTS else ("for",)), *_SETTINGS.get(kind, ()))
     for word, column in words[2:]:
@@ -252,7 +300,9 @@ def faults(
         at = _rounded(length // 10 + draws.below(max(1, length * 6 // 10)))
         span = _rounded(max(_MILLISECOND, min(most, length // 10 + draws.below(most), length * 8 // 10 - at)))
         values: dict[str, Any] = {"by": _BY.get(kind, 0)}
-        if kind in {"lag", "jitter"}:
+        if kind in _BROKERS_ONLY:
+            values["rate"] = 20 + draws.below(81)
+        elif kind in {"lag", "jitter"}:
             values["by"] = _rounded(_MILLISECOND * (10 + draws.below(1_500 if kind == "lag" else 200)))
         elif kind == "clock_skew":
             values["by"] = _rounded(NANOS // 10 + draws.below(5 * NANOS)) * (1 if draws.below(2) else -1)

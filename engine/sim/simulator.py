@@ -19,7 +19,7 @@ from engine.core.events import Side
 from engine.errors import ConfigError
 from engine.sim.delivery import Delivery
 from engine.sim.draws import Draws
-from engine.sim.faults import MOMENTS, Fault, impossible, parse_faults
+from engine.sim.faults import KINDS, MOMENTS, Fault, impossible, parse_faults
 from engine.sim.history import MINUTE, SECOND, History
 from engine.sim.market import NEVER, Top
 from engine.sim.providers.alpaca import FEEDS, AlpacaServer
@@ -324,6 +324,10 @@ def _edges(faults: Sequence[Fault], start: int) -> list[tuple[int, bool, Fault]]
     """(time, begins, fault), checked for making sense."""
     edges = []
     for fault in faults:
+        if fault.kind not in KINDS:
+            raise ConfigError(
+                f"fault {str(fault)!r} cannot be: only brokers have it; expected one of {', '.join(KINDS)}"
+            )
         if reason := impossible(fault.kind, fault.line):
             raise ConfigError(f"fault {str(fault)!r} cannot be: {reason}")
         edges.append((start + fault.at, True, fault))

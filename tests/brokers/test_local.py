@@ -56,8 +56,16 @@ STREAM = b"".join(
         line(event="fill", **ORDER, execution_id="x1", quantity=40 * NANOS, price=100 * NANOS, fee=-3, ts=9),
         line(event="bust", **ORDER, reference="x1"),
         line(event="cancelled", **ORDER, leaves=0, reason="by request"),
-        line(request=2, error="not-found"),
-        line(request=3, snapshot={"since": 4, "orders": [ORDER | {"state": "new"}], "executions": [], "positions": []}),
+        line(request=2, order=ORDER | {"state": "new"}, executions=[ORDER | {"event": "fill", "execution_id": "x2"}]),
+        line(
+            request=3,
+            snapshot={
+                "since": 4,
+                "orders": [ORDER | {"state": "new"}],
+                "executions": [ORDER | {"event": "fill"}],
+                "positions": [],
+            },
+        ),
     ]
 )
 
@@ -97,13 +105,13 @@ def test_commands_become_lines():
 def test_what_a_broker_says_is_understood():
     adapter = asked()
     adapter.receive(STREAM, 20)
-    accepted, fill, bust, cancelled, missing, snapshot = adapter.take_inputs()
+    accepted, fill, bust, cancelled, found, status, snapshot = adapter.take_inputs()
     assert (accepted.kind, accepted.venue_order_id, accepted.leaves) == (ReportKind.ACCEPTED, "7", 100 * NANOS)
     assert (fill.kind, fill.quantity, fill.price, fill.fee) == (ReportKind.FILL, 40 * NANOS, 100 * NANOS, -3)
     assert (fill.ts_event, fill.ts_recv) == (9, 20)
     assert (bust.kind, bust.reference) == (ReportKind.BUST, "x1")
     assert (cancelled.kind, cancelled.reason) == (ReportKind.CANCELLED, "by request")
-    assert missing == Report("sim", ReportKind.NOT_FOUND, "u-1-1", reason="not-found", symbol="AAPL", ts_recv=20)
+    assert (found.kind, found.execution_id, status.kind, status.state) == ("fill", "x2", "status", OrderState.NEW)
     assert (snapshot.since, snapshot.complete, snapshot.orders[0].state) == (4, True, OrderState.NEW)
 
 
@@ -157,11 +165,24 @@ def test_a_request_without_an_answer_has_an_unknown_outcome():
     assert report.kind == ReportKind.ACCEPTED
 
 
+def test_a_read_that_fails_tells_nothing_and_one_that_finds_nothing_says_so():
+    adapter = opened()
+    for _ in range(3):
+        adapter.encode(QUERY, 0)
+    adapter.receive(line(request=1, error="not-found") + line(request=2, error="throttled"), 20)
+    assert adapter.take_inputs() == [
+        Report("sim", ReportKind.NOT_FOUND, "u-1-1", reason="not-found", symbol="AAPL", ts_recv=20)
+    ]
+    adapter.timer(FACTS.answer_ns)
+    adapter.receive(line(request=3, error="not-found"), FACTS.answer_ns + 1)
+    assert adapter.take_inputs() == []
+
+
 def test_a_lost_line_makes_every_open_request_unknown():
     adapter = asked()
     adapter.closed("reset", 9)
-    one, two, snapshot, down = adapter.take_inputs()
-    assert [one.kind, two.kind] == [ReportKind.UNKNOWN_OUTCOME] * 2
+    new, snapshot, down = adapter.take_inputs()
+    assert new.kind == ReportKind.UNKNOWN_OUTCOME
     assert snapshot == Snapshot("sim", 0, complete=False, ts_recv=9)
     assert down == LineState("broker", "sim", "down", "reset")
     assert adapter.take_outgoing() == []
