@@ -42,6 +42,7 @@ from engine.errors import ProtocolError
 __all__ = ["LINE_LIMIT", "LocalProtocol"]
 
 LINE_LIMIT: Final = 16_000_000  #: bytes of a line; a snapshot of 20,000 orders fits
+_DEAD: Final = 4  #: heartbeats missed until the connection is given up
 _LATE_LIMIT: Final = 1_000  #: requests that were given up and whose answers are still understood
 _REFUSED: Final = {
     "new": ReportKind.REJECTED,
@@ -68,6 +69,7 @@ class LocalProtocol:
 
     def __init__(self, facts: BrokerFacts) -> None:
         self.facts = facts
+        self.broken = ""
         self._open = False
         self._suspect = False
         self._request = 0
@@ -82,7 +84,7 @@ class LocalProtocol:
 
     def opened(self, now: int) -> None:
         """The transport is up."""
-        self._open, self._suspect, self._buffer, self._heard = True, False, b"", now
+        self.broken, self._open, self._suspect, self._buffer, self._heard = "", True, False, b"", now
         self._inputs.append(LineState("broker", self.facts.name, "up"))
 
     def closed(self, reason: str, now: int) -> None:
@@ -101,12 +103,14 @@ class LocalProtocol:
             return NEVER
         for request in [one for one, (due, *_) in self._waiting.items() if due <= now]:
             self._give_up(request, f"no answer within {self.facts.answer_ns // 1_000_000} ms", now)
-        silent = self._heard + 2 * self.facts.heartbeat_ns
-        if not self._suspect and now >= silent:
+        silent = now - self._heard
+        if not self._suspect and silent >= 2 * self.facts.heartbeat_ns:
             self._suspect = True
             self._inputs.append(LineState("broker", self.facts.name, "suspect", "two heartbeats missed"))
-        dues = [due for due, *_ in self._waiting.values()]
-        return min(dues if self._suspect else [*dues, silent], default=NEVER)
+        if silent >= _DEAD * self.facts.heartbeat_ns:
+            self.broken = f"silent for {_DEAD} heartbeats"
+        due = self._heard + (_DEAD if self._suspect else 2) * self.facts.heartbeat_ns
+        return min([due for due, *_ in self._waiting.values()] + ([] if self.broken else [due]), default=NEVER)
 
     def take_outgoing(self) -> list[Outgoing]:
         """What is to be sent, in order."""

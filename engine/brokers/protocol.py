@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from engine.core.trading import BrokerFacts, Command, LineState, Report, Snapshot
 
-__all__ = ["NEVER", "BrokerFacts", "BrokerInput", "BrokerProtocol", "Outgoing"]
+__all__ = ["NEVER", "BrokerFacts", "BrokerInput", "BrokerProtocol", "Link", "LinkHandler", "Outgoing"]
 
 NEVER: Final = 2**63 - 1  #: a time that does not come
 
@@ -34,6 +34,10 @@ class BrokerProtocol(Protocol):
     @property
     def facts(self) -> BrokerFacts:
         """What the trader must know."""
+
+    @property
+    def broken(self) -> str:
+        """Why the transport must be dropped although it looks up; "" while it need not."""
 
     def opened(self, now: int) -> None:
         """The transport is up."""
@@ -62,3 +66,29 @@ class BrokerProtocol(Protocol):
 
     def take_inputs(self) -> list[BrokerInput]:
         """What the broker said, in order."""
+
+
+class LinkHandler(Protocol):
+    """Who hears of a transport."""
+
+    def opened(self) -> None:
+        """It is up."""
+
+    def received(self, data: bytes, request: int = 0) -> None:
+        """Bytes arrived."""
+
+    def closed(self, reason: str) -> None:
+        """It is down, or could not be opened."""
+
+
+class Link(Protocol):
+    """The transport to one broker; it is opened again after every end."""
+
+    def open(self, handler: LinkHandler) -> None:
+        """Begins to connect; the handler hears what became of it, later."""
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Sends bytes; on a line that is down they are lost."""
+
+    def close(self) -> None:
+        """Ends it; the handler hears nothing more."""

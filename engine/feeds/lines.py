@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from engine._native.pump import Intake
-from engine.feeds.backoff import Backoff, BackoffPolicy
+from engine.core.backoff import Backoff, BackoffPolicy
 from engine.feeds.latency import LineLatency
 from engine.feeds.protocol import NEVER, Gap, Ready, Refused, Subscribed, Unsubscribed
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SimBroker"]
 
+_OUTSIDE: Final = 1 << 63  # ids of those who trade in a world from outside
 _MINUTE: Final = 60 * NANOS
 _CHANGES: Final = frozenset({"new", "replace", "cancel"})
 _TIFS: Final = {"day": TimeInForce.DAY, "gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
@@ -216,7 +217,7 @@ class SimBroker:
 
     def _submit(self, order: SimOrder, action: Action, quantity: int, now: int, more: dict[str, Any]) -> None:
         row = np.zeros(1, ORDER)
-        row["ts"], row["order_id"], row["owner"], row["action"] = now, order.number, self._owner, action
+        row["ts"], row["order_id"], row["owner"], row["action"] = now, _OUTSIDE | order.number, self._owner, action
         row["instrument"] = self._instruments[order.symbol]
         row["side"] = Side.BID if order.side == "buy" else Side.ASK
         row["price"], row["quantity"] = order.price, quantity
@@ -232,7 +233,7 @@ class SimBroker:
     def matched(self, reports: NDArray[np.void], now: int) -> None:
         """REPORT records of this broker's orders, in order."""
         for row in reports:
-            order = self.account.orders[int(row["order_id"])]
+            order = self.account.orders[int(row["order_id"]) & ~_OUTSIDE]
             kind, leaves = Row(int(row["kind"])), int(row["leaves"])
             if kind is Row.FILL:
                 self._fill(order, int(row["quantity"]), int(row["price"]), leaves, now)

@@ -41,6 +41,7 @@ class BrokerLine:
 
     Attributes:
         dropped: the line broke, since this was last set to False.
+        stirred: called when something more is due.
 
     Raises:
         ConfigError: a fault that no broker has.
@@ -70,6 +71,7 @@ class BrokerLine:
         self._latest = 0  # when the last message arrives; the next one does not overtake it
         self._held: bytes | None = None
         self.dropped = False
+        self.stirred: Callable[[], None] | None = None
         self._schedule_faults()
 
     @property
@@ -118,6 +120,8 @@ class BrokerLine:
         """Calls ``act`` with the time when it is due."""
         self._ticket += 1
         heappush(self._queue, (due, self._ticket, act))
+        if self.stirred is not None:
+            self.stirred()
 
     def take_outgoing(self) -> list[bytes]:
         """What has reached the client."""

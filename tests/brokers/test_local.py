@@ -200,7 +200,11 @@ def test_on_a_line_that_is_down_nothing_is_sent_and_that_is_certain():
 def test_a_silent_line_is_suspect_until_it_speaks():
     adapter = opened()
     assert adapter.timer(0) == 2 * FACTS.heartbeat_ns
-    assert adapter.timer(2 * FACTS.heartbeat_ns) == NEVER
+    assert adapter.timer(2 * FACTS.heartbeat_ns) == 4 * FACTS.heartbeat_ns
     assert [state.state for state in adapter.take_inputs()] == ["suspect"]
     adapter.receive(line(event="heartbeat"), 3 * FACTS.heartbeat_ns)
     assert [state.state for state in adapter.take_inputs()] == ["up"]
+    assert adapter.timer(7 * FACTS.heartbeat_ns) == NEVER
+    assert "silent" in adapter.broken
+    adapter.opened(8 * FACTS.heartbeat_ns)
+    assert adapter.broken == ""

@@ -2,10 +2,10 @@ from itertools import pairwise
 
 import pytest
 
+from engine.core.backoff import BackoffPolicy
 from engine.core.instruments import Instruments
 from engine.errors import ConfigError
 from engine.feeds.aggregator import Aggregator
-from engine.feeds.backoff import BackoffPolicy
 from engine.feeds.lines import Close, LinePolicy, Lines, Open, Ping, Send
 from engine.feeds.protocol import NEVER, LineFacts, Ready, Refused, Subscribed
 from tests.feeds.scripted import MS, Pump, S, ScriptedComposer, ScriptedFeed, ScriptedProvider, market

@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
+from engine.core.backoff import BackoffPolicy
 from engine.core.instruments import Instruments
 from engine.feeds import runner as runners
 from engine.feeds.aggregator import Aggregator
-from engine.feeds.backoff import BackoffPolicy
 from engine.feeds.lines import LinePolicy, Lines
 from engine.feeds.protocol import LineFacts
 from engine.feeds.runner import Runner, new_event_loop

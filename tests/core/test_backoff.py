@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.feeds.backoff import Backoff, BackoffPolicy
+from engine.core.backoff import Backoff, BackoffPolicy
 
 POLICY = BackoffPolicy(base=100, cap=10_000, slow=1_000, stable=50_000)
 
