@@ -53,6 +53,7 @@ def test_everybody_hears_of_their_own_orders_in_order_and_at_the_time():
 def test_time_does_not_go_back():
     matching = Echo()
     exchange = Exchange(matching, 5)
+    exchange.join(Ear())
     exchange.advance(9)
     exchange.advance(7)
     assert matching.times == [9]
