@@ -57,6 +57,7 @@ class SimOrder:
     ts: int
     state: OrderState = OrderState.NEW
     cumulative: int = 0
+    carried: int = 0  #: of it, what was filled before the market it is in began
     leaves: int = 0
     closed: int = 0  #: when it ended, 0 while it lives
     reason: str = ""

@@ -22,19 +22,25 @@ from engine.sim.account import Account, Fees, SimOrder
 from engine.sim.broker_line import BrokerLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from engine.core.trading import Fill, Intent
     from engine.sim.account import Execution
     from engine.sim.exchange import Exchange
     from engine.sim.faults import Fault
+
+    Child = tuple[Intent, OrderState, Sequence[Fill]]
 
 __all__ = ["SimBroker"]
 
 _OUTSIDE: Final = 1 << 63  # ids of those who trade in a world from outside
 _MINUTE: Final = 60 * NANOS
 _CHANGES: Final = frozenset({"new", "replace", "cancel"})
+_OPEN: Final = frozenset(
+    {OrderState.NEW, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL, OrderState.PENDING_NEW, OrderState.UNKNOWN}
+)
 _TIFS: Final = {"day": TimeInForce.DAY, "gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
 
 
@@ -82,6 +88,7 @@ class SimBroker:
         self._owner = exchange.join(self)
         self._visible = visible
         self._events: list[dict[str, Any]] | None = None  # collects what follows an answer while it is made
+        self._series = f"{name}-{start // 1_000_000:x}"  # of execution ids: another one after a restart
         self._executions = 0
         self._renaming: str | None = None
         self._answers = {
@@ -103,6 +110,38 @@ class SimBroker:
         for fault in self.line.faults:
             if fault.kind == "bust":
                 self.line.at(start + fault.at, self._bust)
+
+    def restore(self, children: Iterable[Child], now: int) -> None:
+        """Orders that were there before: with their fills, and at work again if they were.
+
+        Args:
+            children: each order with its state and its executions that stand.
+            now: the present, ns.
+        """
+        for intent, state, fills in children:
+            if not fills and state in {OrderState.PENDING_NEW, OrderState.UNKNOWN, OrderState.REJECTED}:
+                continue
+            order = SimOrder(
+                [intent.client_order_id],
+                self._exchange.next_number(),
+                intent.symbol,
+                intent.side,
+                intent.quantity,
+                intent.price,
+                intent.tif,
+                now,
+                state,
+            )
+            self.account.add(order)
+            for fill in fills:
+                self.account.book(order, fill.quantity, fill.price, fill.execution_id, fill.ts_event)
+                order.cumulative += fill.quantity
+            if state in _OPEN and order.cumulative < intent.quantity:
+                order.carried = order.cumulative
+                rest = intent.quantity - order.cumulative
+                self._submit(order, Action.NEW, rest, now, {"display": intent.display})
+            else:
+                order.closed = now
 
     def _bust(self, now: int) -> None:
         pool = [one for one in self.account.executions if not one.busted and one.ts > now - _MINUTE]
@@ -164,10 +203,12 @@ class SimBroker:
         order.reason = ""
         price = order.price
         order.price = message["price"]
-        self._submit(order, Action.REPLACE, message["quantity"] + busted, now, {"new_id": message["client_order_id"]})
+        quantity = message["quantity"] + busted - order.carried
+        self._submit(order, Action.REPLACE, quantity, now, {"new_id": message["client_order_id"]})
         if order.reason:
             order.price = price
             raise _RequestError(order.reason)
+        order.quantity = message["quantity"]
         return {"order": order.fields() | {"reference": message["replaces"]}}
 
     def _cancel(self, message: dict[str, Any], now: int) -> dict[str, Any]:
@@ -235,7 +276,9 @@ class SimBroker:
         for row in reports:
             order = self.account.orders[int(row["order_id"]) & ~_OUTSIDE]
             kind, leaves = Row(int(row["kind"])), int(row["leaves"])
-            if kind is Row.FILL:
+            if kind is Row.ACCEPTED:
+                order.leaves = leaves
+            elif kind is Row.FILL:
                 self._fill(order, int(row["quantity"]), int(row["price"]), leaves, now)
             elif kind in {Row.CANCELLED, Row.EXPIRED}:
                 self._rename(order)  # a replacement by less than is done ends the order
@@ -243,7 +286,7 @@ class SimBroker:
                 order.state = OrderState.CANCELLED if kind is Row.CANCELLED else OrderState.EXPIRED
                 self._event(order.state, order, now, {})
             elif kind is Row.REPLACED:
-                order.quantity, order.leaves = int(row["quantity"]), leaves
+                order.leaves = leaves
                 self._rename(order)
             elif kind is Row.REJECTED:
                 order.reason = Reason(int(row["reason"])).name.lower().replace("_", "-")
@@ -266,7 +309,7 @@ class SimBroker:
         for part in parts:
             left -= part
             self._executions += 1
-            execution = self.account.book(order, part, price, f"{self.facts.name}-{self._executions}", now)
+            execution = self.account.book(order, part, price, f"{self._series}-{self._executions}", now)
             order.cumulative += part
             order.leaves = left
             order.state = OrderState.FILLED if left == 0 else OrderState.PARTIALLY_FILLED

@@ -74,7 +74,11 @@ class Exchange:
             self.now = now
             if len(events):
                 self._events.append(events)
-            self._tell(self._matching.take_reports())
+            self.tell()
+
+    def tell(self) -> None:
+        """Everybody hears of what happened to orders at rest."""
+        self._tell(self._matching.take_reports())
 
     def take_events(self) -> list[NDArray[Any]]:
         """What became public since the last call, in order."""
