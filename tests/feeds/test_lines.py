@@ -1,6 +1,7 @@
 from itertools import pairwise
 
 import pytest
+from engine.feeds.backoff import BackoffPolicy
 
 from engine.core.backoff import BackoffPolicy
 from engine.core.instruments import Instruments

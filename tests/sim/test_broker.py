@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Instruments
-from engine._native.venue import Venue
+from engine import Instruments, Venue
 from engine.brokers.local import LocalProtocol
 from engine.core.trading import (
     Approved,

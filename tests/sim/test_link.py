@@ -5,8 +5,7 @@ import logging
 
 import pytest
 
-from engine import Instruments
-from engine._native.venue import Venue
+from engine import Instruments, Venue
 from engine.brokers.local import LocalProtocol
 from engine.brokers.manager import BrokerManager
 from engine.core.trading import LineState, Query, Reconcile, Report, ReportKind, Snapshot
