@@ -1,7 +1,6 @@
 from itertools import pairwise
 
 import pytest
-from engine.feeds.backoff import BackoffPolicy
 
 from engine.core.backoff import BackoffPolicy
 from engine.core.instruments import Instruments

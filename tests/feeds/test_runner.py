@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 import pytest
-from engine.feeds.backoff import BackoffPolicy
 
 from engine.core.backoff import BackoffPolicy
 from engine.core.instruments import Instruments
