@@ -1,4 +1,5 @@
 // What the composed book shows: the target of every venue, and the levels that lead there from what it shows now.
+#include <algorithm>
 #include <bit>
 
 #include "book/pages.hpp"
@@ -195,7 +196,8 @@ void Composer::finish(Board& board) {
         seen |= uint64_t{1} << row;
         highest = row > highest ? row : highest;
     }
-    if (highest >= board.grid->rows) grid_grow_rows(board.grid, highest + 1);
+    // by all venues known: growing moves every page, so a book should do it once, and not at each new venue
+    if (highest >= board.grid->rows) grid_grow_rows(board.grid, std::max(highest + 1, books_->venue_count));
     kernels_->apply(board.grid, events, n, books_->row);
     for (int side = 0; side < 2; ++side) {
         const Ladder& ladder = board.grid->side[side];
