@@ -6,13 +6,12 @@ changes to the newest and counts what it skipped; bars are kept, up to a bound.
 
 from __future__ import annotations
 
-import contextvars
-import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from engine._native.watch import Callbacks, Handle
 from engine.feeds.bars import Bar, Bars
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BARS", "BarBuilder", "BarReader", "Change", "ChangeReader", "Handle", "Watchers"]
 
-_LOG: Final = logging.getLogger("engine.market")
 BARS: Final = 10_000  #: bars a reader holds at most; older ones are dropped and counted
 
 
@@ -36,50 +34,6 @@ class Change(NamedTuple):
     book: BookView
     quote: Quote
     missed: int
-
-
-class Handle:
-    """A registered callback.
-
-    Attributes:
-        calls: how often it was called.
-        error: the exception that stopped it, None while there is none.
-        active: whether it will be called again.
-    """
-
-    __slots__ = ("_context", "_forget", "active", "call", "calls", "error", "numbers")
-
-    def __init__(
-        self, callback: Callable[[Any], object], numbers: frozenset[int] | None, forget: Callable[[Handle], None]
-    ) -> None:
-        if not callable(callback):
-            raise TypeError(f"callback is {callback!r}; expected a function")
-        self.numbers = numbers
-        self.calls = 0
-        self.error: BaseException | None = None
-        self.active = True
-        self._forget = forget
-        self.call = callback
-        self._context = contextvars.copy_context()
-
-    def cancel(self) -> None:
-        """Calls it no more; again and again has no further effect."""
-        self.active = False
-        self._forget(self)
-
-    def run(self, argument: Any) -> bool:
-        """Calls it in the context it was registered in; False if it failed, which stops it and nothing else."""
-        if not self.active:
-            return True
-        self.calls += 1
-        try:
-            self._context.run(self.call, argument)
-        except Exception as error:
-            self.error = error
-            self.cancel()
-            _LOG.exception("a callback for market data failed and is called no more: %r", self.call)
-            return False
-        return True
 
 
 class ChangeReader:
@@ -160,31 +114,17 @@ class BarBuilder:
                 reader.offer(bars)
 
 
-class Watchers:
-    """Everyone who wants to hear.
+class Watchers(Callbacks):
+    """Everyone who wants to hear: of changes (see ``Callbacks``), and of prints.
 
     Args:
         views: the live book of an instrument.
     """
 
     def __init__(self, views: Callable[[int], BookView]) -> None:
-        self._views = views
-        # replaced as a whole: who is called may cancel others and register new ones
-        self._changes: tuple[Handle, ...] = ()
-        self._trades: tuple[Handle, ...] = ()
-        self.readers: list[ChangeReader] = []
+        super().__init__(views)
+        self._trades: tuple[Handle, ...] = ()  # replaced as a whole, as those of changes
         self.builders: dict[tuple[int, int], BarBuilder] = {}
-        self.failures = 0
-
-    def on_change(self, callback: Callable[[Sequence[BookView]], object], numbers: frozenset[int] | None) -> Handle:
-        """Registers for changes of these instruments, of all if None."""
-
-        def forget(handle: Handle) -> None:
-            self._changes = tuple(one for one in self._changes if one is not handle)
-
-        handle = Handle(callback, numbers, forget)
-        self._changes = (*self._changes, handle)
-        return handle
 
     def on_trade(self, callback: Callable[[NDArray[np.void]], object], numbers: frozenset[int] | None) -> Handle:
         """Registers for prints."""
@@ -195,23 +135,6 @@ class Watchers:
         handle = Handle(callback, numbers, forget)
         self._trades = (*self._trades, handle)
         return handle
-
-    def changed(self, numbers: list[int]) -> None:
-        """Tells who wants to know of these instruments, each once."""
-        views = self._views
-        everything: list[BookView] | None = None
-        for handle in self._changes:
-            wanted = handle.numbers
-            if wanted is None:
-                if everything is None:
-                    everything = [views(number) for number in numbers]
-                books = everything
-            else:
-                books = [views(number) for number in numbers if number in wanted]
-            if books and not handle.run(books):
-                self.failures += 1
-        for reader in tuple(self.readers):  # a stream that nobody holds any more may leave at any time
-            reader.offer(numbers)
 
     def traded(self, trades: NDArray[np.void]) -> None:
         """Tells who wants to know of these prints."""

@@ -30,8 +30,8 @@ def watchers() -> Watchers:
     return Watchers(VIEWS.__getitem__)  # type: ignore[arg-type]
 
 
-def ids(*numbers: int) -> np.ndarray:
-    return np.array(numbers, np.uint32)
+def ids(*numbers: int) -> list[int]:
+    return list(numbers)
 
 
 def trades(*numbers: int, ts: int = 0) -> np.ndarray:
