@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +52,7 @@ class Received:
 
 
 def run(load: Load, *, busy_poll: bool = False) -> Received:
-    """One client and one generator, which are both gone afterwards."""
+    """One client and one generator, each on a core of its own where there are two; both are gone afterwards."""
     generator = subprocess.Popen(
         [sys.executable, "-m", "bench.load", *load.arguments()],
         stdin=subprocess.PIPE,
@@ -60,10 +63,26 @@ def run(load: Load, *, busy_poll: bool = False) -> Received:
         assert generator.stdin is not None
         assert generator.stdout is not None
         urls = json.loads(generator.stdout.readline())
-        return _run(_receive(load, urls, generator.stdin, busy_poll))
+        with _apart(generator.pid):
+            return _run(_receive(load, urls, generator.stdin, busy_poll))
     finally:
         generator.kill()
         generator.communicate()
+
+
+@contextlib.contextmanager
+def _apart(other: int) -> Iterator[None]:
+    """We on the last core there is for us, the other process on the first: else the kernel moves them about."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        yield
+        return
+    os.sched_setaffinity(other, cores[:1])
+    os.sched_setaffinity(0, cores[-1:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _run(work: Any) -> Received:

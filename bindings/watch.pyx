@@ -75,7 +75,7 @@ cdef class Callbacks:
         views: the live book of an instrument; asked once for each.
 
     Attributes:
-        readers: streams; their ``offer(numbers)`` is called behind the callbacks.
+        readers: streams and others who wait; their ``offer(numbers)`` is called behind the callbacks.
         failures: callbacks that failed.
     """
 
@@ -99,7 +99,17 @@ cdef class Callbacks:
         """Its callback is called no more."""
         self.handles = tuple([one for one in self.handles if one is not handle])
 
-    def changed(self, list numbers not None):
+    def drained(self, list numbers not None, trades):
+        """What a drain brought: changed books, and an array of prints for ``traded``, where there are any."""
+        if numbers:
+            self.changed(numbers)
+        if len(trades):
+            self.traded(trades)
+
+    def traded(self, trades):
+        """Prints came. Whoever derives from this tells who wants to know."""
+
+    cpdef changed(self, list numbers):
         """Tells who wants to know of these instruments, each once."""
         cdef list everything = None, books
         cdef Handle handle

@@ -94,7 +94,7 @@ class MarketData:
         self._watchers = Watchers(self._view)
         self._ended = False  # closed after it was open
         self._streams: weakref.WeakSet[Stream[Any]] = weakref.WeakSet()
-        self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._waits: list[_Wait] = []
         self._held: list[set[str]] = [set() for _ in self._feeds]
         self._refused: list[dict[str, EngineError]] = [{} for _ in self._feeds]
         self._said: dict[int, tuple[str, int]] = {}  # line -> the last warning about it, and when
@@ -120,7 +120,7 @@ class MarketData:
         settings = self._config.market
         self._runner = Runner(
             self._machine.lines,
-            on_drain=self._on_drain,
+            on_drain=self._watchers.drained,
             on_notices=self._on_notices,
             transport=settings.transport,
             busy_poll=settings.busy_poll,
@@ -158,10 +158,9 @@ class MarketData:
         try:
             await runner.close()
         finally:
-            for _, future in self._waits:
-                if not future.done():
-                    future.set_exception(RuntimeError("the market was closed"))
-            self._waits.clear()
+            for wait in self._waits:
+                if not wait.future.done():
+                    wait.future.set_exception(RuntimeError("the market was closed"))
             for stream in list(self._streams):
                 stream.end()
             self._record_batch()
@@ -258,24 +257,18 @@ class MarketData:
         if done():
             return
         self._running()
-        future = asyncio.get_running_loop().create_future()
-        wait = (done, future)
+        wait = _Wait(done, asyncio.get_running_loop().create_future())
         self._waits.append(wait)
+        self._watchers.readers.append(wait)
         try:
-            await future
+            await wait.future
         finally:
-            if wait in self._waits:
-                self._waits.remove(wait)
+            _discard(self._waits, wait)
+            _discard(self._watchers.readers, wait)
 
     def _check_waits(self) -> None:
-        for done, future in list(self._waits):
-            if future.done():
-                continue
-            try:
-                if done():
-                    future.set_result(None)
-            except Exception as error:
-                future.set_exception(error)
+        for wait in tuple(self._waits):
+            wait.offer()
 
     @property
     def machine(self) -> Machine:
@@ -489,15 +482,6 @@ class MarketData:
 
     # ---- what comes
 
-    def _on_drain(self, changes: list[int], trades: NDArray[np.void]) -> None:
-        """Once for all frames of a socket that brought changes or prints."""
-        if changes:
-            self._watchers.changed(changes)
-            if self._waits:
-                self._check_waits()
-        if len(trades):
-            self._watchers.traded(trades)
-
     def _on_notices(self, notices: list[tuple[int, Notice]]) -> None:
         """What providers said."""
         if self._recording is not None:
@@ -513,8 +497,7 @@ class MarketData:
                 self._warn(line, str(notice.error))
                 for symbol in notice.symbols:
                     self._refused[line][symbol] = notice.error
-        if self._waits:
-            self._check_waits()
+        self._check_waits()
 
     def _warn(self, line: int, text: str) -> None:
         """Logs what a provider refused; the same again, such as one for each of many symbols, only now and then."""
@@ -535,8 +518,7 @@ class MarketData:
                 self._states[line] = health.state
                 level = logging.INFO if health.state in {"connecting", "live"} else logging.WARNING
                 _LOG.log(level, "%s is %s%s", name, health.state, f": {health.reason}" if health.reason else "")
-        if self._waits:
-            self._check_waits()
+        self._check_waits()
         self._record_batch()
 
     def _record_batch(self) -> None:
@@ -545,6 +527,25 @@ class MarketData:
             self._on_notices(self._machine.lines.take_notices())
             side, self._side = self._side, []
             self._recording.drain(self._machine.composer.take_events(), side, self._clock())
+
+
+class _Wait:
+    """Somebody who waits until ``done()``; it is asked at every change of a book, as a reader of changes is told."""
+
+    __slots__ = ("done", "future")
+
+    def __init__(self, done: Callable[[], bool], future: asyncio.Future[None]) -> None:
+        self.done, self.future = done, future
+
+    def offer(self, _numbers: Sequence[int] = ()) -> None:
+        """Something happened."""
+        if self.future.done():
+            return
+        try:
+            if self.done():
+                self.future.set_result(None)
+        except Exception as error:
+            self.future.set_exception(error)
 
 
 def _settled(

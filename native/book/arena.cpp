@@ -25,6 +25,9 @@ void open_chunk(Arena* arena) {
 #ifdef MADV_HUGEPAGE
     if (arena->chunk == LAST_CHUNK) madvise(chunk, LAST_CHUNK, MADV_HUGEPAGE);  // a hint; without it all works
 #endif
+#ifdef MADV_POPULATE_WRITE
+    madvise(chunk, arena->chunk, MADV_POPULATE_WRITE);  // likewise; else the first messages of each book wait for memory
+#endif
     std::memcpy(chunk, &arena->chunks, sizeof(char*));
     arena->chunks = chunk;
     arena->at = chunk + Arena::LINE;
