@@ -31,8 +31,8 @@ cdef object EVENT_TYPE = _EVENT
 cdef object ORDER_TYPE = _ORDER
 cdef object REPORT_TYPE = _REPORT
 cdef object index = _index
-cdef dict TYPES = {"limit": 0, "market": 1}
-cdef dict TIMES = {"day": 0, "gtc": 1, "ioc": 2, "fok": 3}
+cdef tuple TYPES = ("limit", "market")  # by number
+cdef tuple TIMES = ("day", "gtc", "ioc", "fok")
 cdef size_t BIG = 1024  # orders from which on the GIL is given away
 
 
@@ -66,21 +66,27 @@ cdef inline int64_t whole(object number) except? -1:
     return number if PyLong_Check(number) else index(number)
 
 
-cdef uint8_t order_side(object side) except 0:
-    if side == "buy" or side == "bid":
+cdef inline uint8_t order_side(object side) except 0:
+    cdef long number
+    if PyLong_Check(side):
+        number = side
+        if 1 <= number <= 2:
+            return <uint8_t>number
+    elif side == "buy" or side == "bid":
         return 1
-    if side == "sell" or side == "ask":
+    elif side == "sell" or side == "ask":
         return 2
-    if PyLong_Check(side) and side in (1, 2):
-        return side
     raise ValueError(f"side is {side!r}; expected 'buy' or 'sell' ('bid', 'ask', engine.Side)")
 
 
-cdef uint8_t choice(object value, str name, dict choices) except 255:
-    if PyLong_Check(value) and 0 <= value < len(choices):
-        return value
-    if isinstance(value, str) and value in choices:
-        return choices[value]
+cdef inline uint8_t choice(object value, str name, tuple choices) except 255:
+    cdef long number
+    if PyLong_Check(value):
+        number = value
+        if 0 <= number < len(choices):
+            return <uint8_t>number
+    elif value in choices:
+        return choices.index(value)
     raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
 
 
@@ -143,6 +149,11 @@ cdef class Venue:
 
     cdef uint32_t id_of(self, object instrument) except? 0xFFFFFFFF:
         """The id of a symbol or an id. Raises KeyError if it is unknown."""
+        cdef long number
+        if PyLong_Check(instrument):
+            number = instrument
+            if 0 <= number < self.venue.listed:
+                return <uint32_t>number
         known = self.ids.get(instrument)
         if known is None:
             self.meet()
