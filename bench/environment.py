@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import clock_ghz
-from bench.peers import cryptofeed, json_frames, nautilus, order_book
+from bench.peers import cryptofeed, json_frames, matching_engines, nautilus, order_book
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -83,6 +83,8 @@ def versions() -> dict[str, str | None]:
             found[name] = None
     peers = {
         order_book.NAME: order_book.version(),
+        matching_engines.CYTHON: matching_engines.version(matching_engines.CYTHON),
+        matching_engines.LIGHT: matching_engines.version(matching_engines.LIGHT),
         nautilus.NAME: nautilus.version(),
         cryptofeed.NAME: cryptofeed.version(),
     }
