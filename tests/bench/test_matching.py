@@ -15,13 +15,17 @@ from engine.core.units import NANOS
 FLOW = matching.flow(4_000, 300)
 
 
-def left(flow: Flow) -> int:
-    """Shares of orders that were not cancelled and did not trade."""
-    cancelled = {request.number for request in flow.requests if request.action == Action.CANCEL}
-    asked = sum(request.quantity for request in [*flow.resting, *flow.requests] if request.number not in cancelled)
-    reports = group.new_venue(flow).apply(matching.records(flow.requests))
-    before = int(reports["cumulative"][reports["kind"] == ReportKind.CANCELLED].sum()) // NANOS
-    return asked - (2 * flow.traded - before)
+def left_by_ours(flow: Flow) -> dict[int, int]:
+    """Price in ticks -> shares that rest there in the end."""
+    venue = group.new_venue(flow)
+    venue.apply(matching.records(flow.requests))
+    depth = venue["A"].depth(200)
+    return {
+        round(price * 100): round(shares)
+        for side in ("bid", "ask")
+        for price, shares in zip(depth[f"{side}_price"].tolist(), depth[f"{side}_quantity"].tolist(), strict=True)
+        if shares
+    }
 
 
 def kind(request: Request) -> str:
@@ -44,7 +48,10 @@ def test_the_venue_rejects_none_of_it_and_trades_all_of_it():
     assert not (reports["kind"] == ReportKind.REJECTED).any()
     fills = reports[reports["kind"] == ReportKind.FILL]
     assert int(fills["quantity"].sum()) == 2 * FLOW.traded * NANOS
-    assert venue["A"].total("bid") + venue["A"].total("ask") == left(FLOW)
+    asked = sum(request.quantity for request in FLOW.resting)
+    asked += sum(request.quantity for request in FLOW.requests)
+    cancelled = int(reports["quantity"][reports["kind"] == ReportKind.CANCELLED].sum()) // NANOS
+    assert sum(left_by_ours(FLOW).values()) == asked - 2 * FLOW.traded - cancelled
 
 
 @pytest.mark.parametrize("build", [group.batched, group.called])
@@ -52,17 +59,19 @@ def test_our_rounds_run(build):
     assert build(FLOW).round() > 0
 
 
-def test_cython_orderbook_ends_with_what_ours_ends_with():
+def test_cython_orderbook_ends_with_the_book_that_ours_ends_with():
     pytest.importorskip("cython_orderbook", reason="the peer is not installed: pip install '.[bench]'")
     peer = matching_engines.CythonOrderbook(FLOW)
     for _ in range(2):
-        matching_engines.run(peer.reset())
-        assert peer.left() == left(FLOW)
+        matching_engines.run_prepared(peer.prepared())
+        assert peer.levels() == left_by_ours(FLOW)
+        peer.run_plain(peer.plain())
+        assert peer.levels() == left_by_ours(FLOW)
 
 
-def test_lightmatchingengine_ends_with_what_ours_ends_with():
+def test_lightmatchingengine_ends_with_the_book_that_ours_ends_with():
     pytest.importorskip("lightmatchingengine", reason="the peer is not installed: pip install '.[bench]'")
     peer = matching_engines.LightMatchingEngine(FLOW)
     for _ in range(2):
-        matching_engines.run(peer.reset())
-        assert peer.left() == left(FLOW)
+        peer.run_plain(peer.plain())
+        assert peer.levels() == left_by_ours(FLOW)
