@@ -86,7 +86,7 @@ class CythonOrderbook:
                 add(make(side, quantity, price))
 
     def levels(self) -> dict[int, int]:
-        """Price -> shares that rest there. (Its own `total_quantity` of a level forgets partial fills.)"""
+        """Price -> shares that rest there; a level's own `total_quantity` forgets partial fills."""
         return {
             price: sum(order.remaining_quantity for order in level.queue.values())
             for side in (self.book.bids, self.book.asks)
