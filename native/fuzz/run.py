@@ -1,4 +1,4 @@
-"""Fuzzes the native decoders under the address and undefined-behaviour sanitizers, without Python in the process.
+"""Fuzzes decoders and venue under the address and undefined-behaviour sanitizers, without Python in the process.
 
     python native/fuzz/run.py [--seconds N] [--keep FOLDER] [TARGET ...]
 
@@ -71,6 +71,7 @@ ENCODERS = {
     "alpaca_crypto_msgpack": partial(wire_alpaca.random_packed_frame, crypto=True),
     "finnhub": wire_finnhub.random_frame,
     "schwab": wire_schwab.random_frame,
+    "venue": lambda draw, count: draw.randbytes(8 * count),
 }
 
 
@@ -87,9 +88,9 @@ def compiler() -> tuple[str, bool]:
 
 
 def build(folder: Path, targets: list[str], name: str, guided: bool) -> None:
-    """Compiles the decoders once and links a program for each target."""
+    """Compiles the kernels once and links a program for each target."""
     sources = [NATIVE / "symbols.cpp", NATIVE / "targets.cpp"]
-    sources += [path for part in ("decode", "wire") for path in sorted((NATIVE / part).glob("*.cpp"))]
+    sources += [path for part in ("decode", "wire", "book", "venue") for path in sorted((NATIVE / part).glob("*.cpp"))]
     compile_flags = [*FLAGS, f"-fsanitize={SANITIZERS}{',fuzzer-no-link' if guided else ''}"]
     link_flags = [*FLAGS, f"-fsanitize={SANITIZERS}{',fuzzer' if guided else ''}"]
     commands, objects = [], []
@@ -139,7 +140,7 @@ def fuzz(folder: Path, target: str, seconds: int, guided: bool) -> int:
 
 def main() -> int:
     """Builds, seeds and runs; 0 when no target failed."""
-    parser = argparse.ArgumentParser(description="Fuzz the native decoders under the sanitizers.")
+    parser = argparse.ArgumentParser(description="Fuzz the native decoders and the venue under the sanitizers.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"default: {' '.join(ENCODERS)}")
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default 60)")
     parser.add_argument("--keep", type=Path, help="folder for programs, corpus and crashes (default: a temporary one)")
