@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ _Side = Side | Literal["bid", "ask", "buy", "sell", 1, 2]
 _Type = OrderType | Literal["limit", "market", 0, 1]
 _TimeInForce = TimeInForce | Literal["day", "gtc", "ioc", "fok", 0, 1, 2, 3]
 
+@final
 class Venue:
     def __init__(self, instruments: Instruments, *, venue: str = "", events: bool = False) -> None: ...
     def apply(self, orders: _Records, out: _Records | None = None, /) -> _Records: ...
