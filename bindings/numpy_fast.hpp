@@ -23,6 +23,11 @@ static inline PyObject* fresh_array(PyObject* descr, npy_intp n, size_t item) {
     return array;
 }
 
+// Shows only the first n items of an array that `fresh_array` made and nobody else knows yet.
+static inline void shorten(PyObject* array, npy_intp n) {
+    PyArray_DIMS(reinterpret_cast<PyArrayObject*>(array))[0] = n;
+}
+
 // A tuple subclass with room for n items, to be filled with PyTuple_SET_ITEM.
 static inline PyObject* fresh_tuple(PyObject* type, Py_ssize_t n) {
     auto* const t = reinterpret_cast<PyTypeObject*>(type);
