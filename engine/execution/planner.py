@@ -73,8 +73,8 @@ class Change(NamedTuple):
 class Plan(NamedTuple):
     """What a planner wants done. The trader may do less (gate, brokers), never more.
 
-    ``done`` says that the algorithm will never place again; ``withdraw`` then names what is still at work. The parent
-    ends when no child is at work any more.
+    ``done`` says that the algorithm will never place again: the trader withdraws whatever still works, and the parent
+    ends when no child does.
     """
 
     place: tuple[Want, ...] = ()

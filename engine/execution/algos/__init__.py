@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.execution.algos.immediate import Immediate
 from engine.execution.algos.limit import Limit
+from engine.execution.algos.twap import TWAP
 
 if TYPE_CHECKING:
     from engine.execution.planner import Algo
 
 __all__ = ["ALGOS", "algo_from_dict"]
 
-ALGOS: Final[dict[str, type[Algo]]] = {kind.name: kind for kind in (Limit, Immediate)}
+ALGOS: Final[dict[str, type[Algo]]] = {kind.name: kind for kind in (Limit, Immediate, TWAP)}
 
 
 def algo_from_dict(plain: dict[str, Any]) -> Algo:

@@ -85,6 +85,10 @@ class Desk:
             assert change.quantity - child.quantity <= free
             self.held_to_rules(change.price, change.quantity)
             self.sent.append((self.now, change))
+        if self.cumulative + self.live > self.quantity:  # amended down
+            assert plan.done or not [
+                child for child in self.children.values() if child.state is OrderState.NEW and child.tif != "ioc"
+            ]
         assert plan.wake == 0 or plan.wake > self.now
         if plan.done:
             assert not plan.place
