@@ -112,7 +112,20 @@ RIM_CALLS = {
     "unlink",
 }
 RIM_ATTRIBUTES = {("os", "environ"), ("os", "getenv"), ("os", "open"), ("np", "random"), ("numpy", "random")}
-HEAVY = ["numba", "scipy", "pyarrow", "onnxruntime", "aiohttp", "torch", "click", "rich", "websockets", "orjson"]
+HEAVY = [
+    "numba",
+    "scipy",
+    "pandas",
+    "exchange_calendars",
+    "pyarrow",
+    "onnxruntime",
+    "aiohttp",
+    "torch",
+    "click",
+    "rich",
+    "websockets",
+    "orjson",
+]
 
 
 # ---- who may import whom
