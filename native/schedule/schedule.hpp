@@ -49,11 +49,13 @@ void schedule(const ScheduleRequest& request, Slice* out);
 inline constexpr size_t SLICE_GROUP = 64;  // what the kernel writes at once
 inline constexpr size_t scratch_slices(size_t slices) { return (slices + SLICE_GROUP - 1) / SLICE_GROUP * SLICE_GROUP; }
 
-// The times, and where the quantities will be, the draws for the sizes.
-struct TimesKernel {
-    void (*place)(const ScheduleRequest& request, Slice* out);
+// Writes the times, and where the quantities will be: C_k before it is bounded, or, where 2 (k lots + W) + slices does
+// not stay below PLACED_BELOW, the draw for the size. `width` is W. The first slice's is without meaning.
+inline constexpr uint64_t PLACED_BELOW = uint64_t{1} << 52;  // whole numbers that doubles divide without error
+struct PlaceKernel {
+    void (*place)(const ScheduleRequest& request, uint64_t width, bool targets, Slice* out);
 };
 
 }  // namespace tf
 
-TF_DECLARE_TARGETS(TimesKernel, times_kernel)
+TF_DECLARE_TARGETS(PlaceKernel, place_kernel)
