@@ -6,7 +6,7 @@ values, so that the journal can keep it and a replay can give it again.
 ::
 
     inputs    TopChange, Submit, Amend, Cancel, CancelAll, Pause, Resume, Halt, Release, Report, Snapshot, LineState,
-              Session, Restart, Timer
+              Session, Listing, Restart, Timer
     between   Intent -> (gate) -> Approved | Refusal
     commands  Place, Replace, Withdraw, Query, Reconcile
     news      Update
@@ -31,6 +31,7 @@ __all__ = [
     "Input",
     "Intent",
     "LineState",
+    "Listing",
     "OrderSide",
     "OrderState",
     "Pause",
@@ -289,6 +290,19 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """An instrument may be traded from now on, under this number; also after a restart, when numbers may differ."""
+
+    instrument: int
+    symbol: str
+    tick: int
+    lot: int
+    multiplier: int = 1_000_000_000
+    time_zone: str = "America/New_York"
+    average_daily_volume: int = 0  #: 0 where nobody knows
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """The process began anew: what was under way may or may not have reached the brokers."""
 
@@ -430,6 +444,7 @@ Input = (
     | Snapshot
     | LineState
     | Session
+    | Listing
     | Restart
     | Timer
 )

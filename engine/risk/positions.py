@@ -139,7 +139,7 @@ class Positions:
         """``profit`` counts from here."""
         self._day = self._value
 
-    def open(self, instrument: int, quantity: int, average_price: int) -> None:
+    def begin(self, instrument: int, quantity: int, average_price: int) -> None:
         """What was held before the first fill. Its gain counts from the first market price on.
 
         Raises:

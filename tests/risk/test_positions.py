@@ -57,7 +57,7 @@ def state(row: Position) -> tuple[int, ...]:
 
 def test_what_was_held_before_counts_from_the_first_market_price():
     books = Positions()
-    books.open(0, 100 * UNIT, 10 * UNIT)
+    books.begin(0, 100 * UNIT, 10 * UNIT)
     assert (books.profit, books[0].average_cost, books.gross) == (0, 10 * UNIT, 1000 * MONEY)
     books.mark(0, 15 * UNIT)
     assert (books.profit, books[0].unrealised) == (0, 500 * MONEY)
@@ -71,7 +71,7 @@ def test_what_was_held_before_counts_from_the_first_market_price():
 
 def test_the_first_fill_is_a_market_price_too():
     books = Positions()
-    books.open(0, -100 * UNIT, 0)  # average not told
+    books.begin(0, -100 * UNIT, 0)  # average not told
     books.fill(0, "a", "buy", 100 * UNIT, 14 * UNIT)
     assert books.profit == 0
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_is_an_internal_error():
         lambda: books.bust(0, "x"),
         lambda: books.correct(0, "x", UNIT, UNIT),
         lambda: books.correct(0, "a", 0, UNIT),
-        lambda: books.open(0, UNIT, UNIT),
+        lambda: books.begin(0, UNIT, UNIT),
         lambda: books.work(0, "sell", -1),
     ):
         with pytest.raises(InternalError):
@@ -116,7 +116,7 @@ actions = st.one_of(
 @given(st.lists(st.tuples(st.integers(0, 1), actions), max_size=25), st.tuples(st.integers(-(10**15), 10**15), prices))
 def test_random_histories_equal_the_slow_twin(history, start):
     books = Positions()
-    books.open(0, *start)
+    books.begin(0, *start)
     told = {0: {}, 1: {}}
     for number, (instrument, (action, *rest)) in enumerate(history):
         fills = told[instrument]
