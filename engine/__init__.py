@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
     from engine.core.orders import ORDER, REPORT
+    from engine.core.trading import Intent, Refusal
     from engine.core.units import NANOS
     from engine.errors import (
         ConfigError,
@@ -30,9 +31,13 @@ if TYPE_CHECKING:
         Throttled,
         VenueError,
     )
+    from engine.execution.algos.immediate import Immediate
+    from engine.execution.algos.limit import Limit
+    from engine.execution.algos.twap import TWAP
     from engine.feeds.bars import Bar, Bars
     from engine.market import BookView, Change, Feed, MarketData
     from engine.replay import Tape, replay
+    from engine.risk.limits import Limits
     from engine.sim.simulation import Simulation
     from engine.sim.world import World
 
@@ -41,6 +46,7 @@ __all__ = [
     "NANOS",
     "ORDER",
     "REPORT",
+    "TWAP",
     "Bar",
     "Bars",
     "Book",
@@ -54,12 +60,17 @@ __all__ = [
     "EngineError",
     "Feed",
     "Flag",
+    "Immediate",
     "Instruments",
+    "Intent",
     "InternalError",
     "Kind",
+    "Limit",
+    "Limits",
     "MarketData",
     "ProtocolError",
     "Provider",
+    "Refusal",
     "SessionLost",
     "Side",
     "Simulation",
@@ -88,14 +99,19 @@ _HOME: Final = {
     "EVENT": "engine.core.events",
     "Feed": "engine.market",
     "Flag": "engine.core.events",
+    "Immediate": "engine.execution.algos.immediate",
     "Instruments": "engine.core.instruments",
+    "Intent": "engine.core.trading",
     "InternalError": "engine.errors",
     "Kind": "engine.core.events",
+    "Limit": "engine.execution.algos.limit",
+    "Limits": "engine.risk.limits",
     "MarketData": "engine.market",
     "NANOS": "engine.core.units",
     "ORDER": "engine.core.orders",
     "ProtocolError": "engine.errors",
     "Provider": "engine.core.config",
+    "Refusal": "engine.core.trading",
     "replay": "engine.replay",
     "REPORT": "engine.core.orders",
     "SessionLost": "engine.errors",
@@ -104,6 +120,7 @@ _HOME: Final = {
     "StorageError": "engine.errors",
     "Tape": "engine.replay",
     "Throttled": "engine.errors",
+    "TWAP": "engine.execution.algos.twap",
     "Venue": "engine._native.venue",
     "VenueError": "engine.errors",
     "World": "engine.sim.world",
