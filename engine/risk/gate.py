@@ -65,7 +65,7 @@ class Gate:
         self.user_check = check  #: the trader puts a recorder, or a journal's answers, in its place
         self.halted = ""  #: why nothing new may leave; empty while trading
         self._bounds = _Bounds(limits)
-        self._restricted = frozenset(limits.restricted)
+        self._permitted: set[str] = set()
         self._ids: dict[str, None] = {}
         self._alike: Counter[tuple[object, ...]] = Counter()
         self._recent: deque[tuple[int, tuple[object, ...]]] = deque()
@@ -109,10 +109,13 @@ class Gate:
         """Kill switch, and what may be traded at all."""
         if self.halted and not _decreases(intent, facts):
             return Refusal("halt", self.halted, "no new order and no increase until released")
+        if intent.symbol in self._permitted:
+            return None
         if _OPTION.fullmatch(intent.symbol):
             return Refusal("instrument", intent.symbol, "equities; option orders are not supported yet")
-        if intent.symbol in self._restricted:
+        if intent.symbol in self.limits.restricted:
             return Refusal("restricted", intent.symbol, "not on the restricted list")
+        self._permitted.add(intent.symbol)  # as many as there are instruments
         return None
 
     def _form(self, intent: Intent, facts: GateFacts) -> Refusal | None:

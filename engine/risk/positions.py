@@ -225,10 +225,17 @@ class Positions:
         if not row._marked:
             row._marked = True
             self._day += row._start[0] * (price - row.mark)
-        if price != row.mark:
+        if row.mark == 0:
             self._leave(row)
             row.mark = price
             self._enter(row)
+        elif change := price - row.mark:  # what depends on the mark is proportional to it
+            row.mark = price
+            up, down = row.quantity + row.buying, row.selling - row.quantity
+            self.gross += max(up, down) * change
+            self.long += up * change
+            self.short += down * change
+            self._value += row.quantity * change
 
     def _row(self, instrument: int) -> Position:
         row = self._rows.get(instrument)
