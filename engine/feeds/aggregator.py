@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Aggregator", "ComposerLike"]
 
+_FRESH: Final = 1_000_000_000  #: ns
 _RANKS: Final = 4  #: scores are compared in so many steps, so that a leader is not replaced for nothing
 
 
@@ -130,10 +131,11 @@ class Aggregator:
         self._lines[line].health.silent(now, reason)
         self._tell(self._lines[line], now)
 
-    def gap(self, line: int, now: int) -> None:
-        """Messages were lost: what the line knew contributes nothing until it is rebuilt."""
+    def gap(self, line: int, now: int, *, fault: bool = True) -> None:
+        """Messages were lost: what the line knew contributes nothing until it is rebuilt. ``fault=False``: by us."""
         found = self._lines[line]
-        found.health.charge(now)
+        if fault:
+            found.health.charge(now)
         if found.source >= 0:
             self.composer.reset(found.source, now)
 
@@ -170,14 +172,17 @@ class Aggregator:
             quotes = [
                 other.health for other in others if other.reading.updates and other.speaks and other.role != "prints"
             ]
+            witnesses = [other for other in others if other.role == "prints" and _printed(other, now)]
             excesses = [health.excess for health in quotes if health.excess is not None]
+            peer_delays = [delay for peer in peers if (delay := peer.health.true_delay) is not None]
             delays = [health.delay for health in quotes if health.delay is not None and not health.ahead]
             line.reading = replace(
                 line.reading,
                 others=len(quotes),
+                witnesses=len(quotes) + len(witnesses),
                 peers=len(peers),
                 other_last=max((other.reading.last_recv for other in others), default=0),
-                peer_delay=min((peer.health.delay for peer in peers if peer.health.delay is not None), default=None),
+                peer_delay=min(peer_delays, default=None),
                 other_delay=min(delays, default=None),
                 least_excess=min(excesses, default=None),
                 most_excess=max(excesses, default=None),
@@ -258,6 +263,11 @@ def _trusted_beside(other: _Line, line: _Line) -> bool:
     if other is line or other.source < 0 or line.source < 0 or not other.health.trusted:
         return False
     return not other.symbols.isdisjoint(line.symbols)
+
+
+def _printed(line: _Line, now: int) -> bool:
+    """Whether a line of prints gave some just now: so long the composer lets them tell what a price is."""
+    return line.reading.prints > 0 and now - line.reading.last_recv <= _FRESH
 
 
 def _same_class(other: _Line, line: _Line) -> bool:

@@ -6,8 +6,9 @@ The rules, with the numbers of ``Rules``:
 * *lagging*: its data is 500 ms and more later than at its own best, or 1 s later than that of another line of its
   class, in three readings in a row, while another line is not.
 * *quarantined*: at least 3 of its last updates, and a fifth of them, were crossed, of a wrong scale, or old ones
-  replayed, while another line with quotes shows better. Within 1 s: a reading is taken every 100 ms. Likewise where its
-  stamps are 500 ms and more ahead of its usual and of all others; after a minute that is its usual.
+  replayed, while another line with quotes shows better (of the scale prints tell, too). Within 1 s: a reading is taken
+  every 100 ms. Likewise where its stamps are 500 ms and more ahead of its usual and of all others.
+* *clocks* may be set: after a minute stamps that jumped ahead, or that went back and stayed as late since, are usual.
 * *recovery* is slower than the fall: 5 good updates and a hold without fault, at first 500 ms, doubled by each fault
   that follows within a minute, to 4 s at most.
 * *alone*: without another line of its class, it is mute when silent for 800 ms and 80 times its usual interval, by
@@ -70,10 +71,11 @@ class Reading:
         last_event: the newest stamp among the updates.
         crossed, scale, replayed: updates that were suspect, by reason.
         others: other trusted lines with quotes that share instruments with it; 0 makes it exempt.
+        witnesses: those, and lines of prints that gave some within the last second: they reveal a wrong scale.
         peers: those of its own class; 0 makes it *alone*.
         peer_updates, peer_first, peer_last: their updates since its own last one: how many, and our time of the first
             and the last.
-        peer_delay: the least (receipt - stamp) among the lines of its class now; None where unknown.
+        peer_delay: the least ``true_delay`` among the lines of its class now; None where unknown.
         other_delay: the same among those of ``others`` whose stamps are not ahead of their usual themselves.
         other_last: our time of the last update or trade of any other trusted line of its instruments, 0: there is none.
         least_excess, most_excess: how much later than at its best the least and the most late other line is.
@@ -87,6 +89,7 @@ class Reading:
     scale: int = 0
     replayed: int = 0
     others: int = 0
+    witnesses: int = 0
     peers: int = 0
     peer_updates: int = 0
     peer_first: int = 0
@@ -117,12 +120,15 @@ class LineHealth:
         "_history",
         "_late",
         "_least",
+        "_offset",
         "_peer_base",
         "_points",
         "_points_at",
         "_rate",
         "_ready_at",
         "_seen",
+        "_steady",
+        "_stepped",
         "alone",
         "delay",
         "exempt",
@@ -149,6 +155,9 @@ class LineHealth:
         self._faults_at = -self.rules.repeated_within
         self._history: deque[tuple[int, Reading]] = deque()  # readings of the last window
         self._late = 0  # readings in a row that were late
+        self._offset = 0  # what its clock was set since, as far as that is known
+        self._stepped = False  # its stamps went back
+        self._steady = (0, 0)  # since when it is as late as that
         self._peer_base: tuple[int, int] | None = None  # own updates and those of the others when it became ready
         self._points = 0
         self._points_at = 0
@@ -203,6 +212,7 @@ class LineHealth:
         self._points_at -= by
         self._ready_at -= by
         self._ahead_at = self._ahead_at and self._ahead_at - by
+        self._steady = self._steady[0] - by, self._steady[1] - by
         self.delay = None if self.delay is None else self.delay - by
         self._least = None if self._least is None else self._least - by
         self._history = deque((at - by, reading) for at, reading in self._history)
@@ -225,6 +235,11 @@ class LineHealth:
         return None if self.delay is None or self._least is None else self.delay - self._least
 
     @property
+    def true_delay(self) -> int | None:
+        """``delay`` without what its clock was set by since it was first heard."""
+        return None if self.delay is None else self.delay - self._offset
+
+    @property
     def ahead(self) -> bool:
         """Whether its stamps are so far ahead of their usual that they tell nothing of the others'."""
         return self.excess is not None and self.excess <= -self.rules.lag // 2
@@ -234,6 +249,7 @@ class LineHealth:
         if reading.updates != self._seen.updates and reading.last_event:  # prints alone bring no newer ``last_event``
             self.delay = reading.last_recv - reading.last_event
             self._least = self.delay if self._least is None else self._least
+            self._stepped |= reading.last_event <= self._seen.last_event - self.rules.lag
 
     def judge(self, reading: Reading, now: int) -> bool:
         """Comes to a verdict; whether ``state`` changed."""
@@ -248,7 +264,7 @@ class LineHealth:
         if self.state in {"connecting", "down"}:
             return False
         fault = self._mute(reading, now) or self._wrong(reading) or self._ahead(reading, now)
-        fault = fault or self._lagging(reading, fresh)
+        fault = fault or self._lagging(reading, fresh, now)
         if fault is not None:
             self._bad_at, self._bad_updates = now, reading.delivered
             self._history.clear()
@@ -281,11 +297,11 @@ class LineHealth:
 
     def _wrong(self, reading: Reading) -> tuple[State, str] | None:
         """Crossed, scaled or replayed, in the window; the composer counts only what another line reveals."""
-        if self.exempt:
-            return None
         first = self._history[0][1]
-        updates = reading.updates - first.updates
+        updates = reading.updates - first.updates or reading.delivered - first.delivered
         for name, text in (("scale", "of a wrong scale"), ("crossed", "crossed"), ("replayed", "old ones again")):
+            if self.exempt and not (name == "scale" and reading.witnesses):
+                continue
             count = getattr(reading, name) - getattr(first, name)
             if count >= self.rules.suspects and count * self.rules.suspects_in >= updates:
                 return "quarantined", f"{count} of {max(updates, count)} updates {text}"
@@ -300,29 +316,45 @@ class LineHealth:
         lag = self.rules.lag
         ahead = excess <= -lag and other is not None and self.delay <= other - lag  # else it has caught up
         jumped = ahead and most is not None and most > -lag // 2
-        if not jumped or (self._ahead_at and now - self._ahead_at >= self.rules.usual_after):
+        usual = self._ahead_at and now - self._ahead_at >= self.rules.usual_after
+        if not jumped or usual:
+            self._offset += excess if usual else 0
             self._least, self._ahead_at = self.delay, 0
             return None
         self._ahead_at = self._ahead_at or now
         return "quarantined", f"stamps {-excess // _MS} ms ahead of its usual"
 
-    def _lagging(self, reading: Reading, fresh: bool) -> tuple[State, str] | None:
+    def _lagging(self, reading: Reading, fresh: bool, now: int) -> tuple[State, str] | None:
         rules, excess, least = self.rules, self.excess, reading.least_excess
         if not fresh or self.delay is None or excess is None or self.exempt:
             return None
         text = ""
+        behind = self.delay - self._offset - reading.peer_delay if reading.peer_delay is not None else 0
         if excess >= rules.lag and least is not None and least < rules.lag // 2:
             text = f"{excess // _MS} ms later than at its best, another line {max(least, 0) // _MS} ms"
-        elif reading.peer_delay is not None and rules.lag_of_peer <= self.delay - reading.peer_delay < 3_600 * _S:
-            text = f"{(self.delay - reading.peer_delay) // _MS} ms later than another line"
+        elif rules.lag_of_peer <= behind < 3_600 * _S:
+            text = f"{behind // _MS} ms later than another line"
+        if text and self._was_set(self.delay, now):
+            self._offset += excess
+            self._least, text = self.delay, ""
         self._late = self._late + 1 if text else 0
         late_before = self.state == "lagging" and text
         return ("lagging", text) if self._late >= rules.lag_readings or late_before else None
 
+    def _was_set(self, delay: int, now: int) -> bool:
+        """Whether its stamps went back and are as late ever since: its clock was set. What waits somewhere varies."""
+        if not self._stepped or abs(delay - self._steady[1]) > self.rules.lag // 2:
+            self._steady = now, delay
+        if now - self._steady[0] < self.rules.usual_after:
+            return False
+        self._stepped = False
+        return True
+
     def _recovered(self, reading: Reading, now: int) -> bool:
         if self.state == "mute" and self.alone:
             return reading.delivered > self._bad_updates
-        hold = self.hold if not self.exempt or self.state == "mute" else max(self.hold, self.rules.alone_hold)
+        seen = reading.witnesses or not self.exempt or self.state == "mute"
+        hold = self.hold if seen else max(self.hold, self.rules.alone_hold)
         good = reading.delivered - self._bad_updates
         return good >= self.rules.recovery_updates and now - self._bad_at >= hold
 

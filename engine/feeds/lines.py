@@ -83,7 +83,8 @@ class LinePolicy:
         login_within: from there until the provider lets us subscribe.
         pong_within: for the answer to a ping; ``mute_pong_within`` where other lines show that there is data.
         mute_reconnect: a line that answers pings but stays mute so long is connected anew.
-        judge_every: between two verdicts.
+        judge_every: between two verdicts. Where we come so late ourselves, sockets are read before anything is judged.
+        late_for: datagrams that are missed so soon after were lost by us, not by the line.
         notices: most notices kept until they are taken; older ones are dropped and counted.
     """
 
@@ -94,6 +95,7 @@ class LinePolicy:
     mute_pong_within: int = 1_000 * _MS
     mute_reconnect: int = 5_000 * _MS
     judge_every: int = 100 * _MS
+    late_for: int = 1_000 * _MS
     notices: int = 10_000
 
 
@@ -176,6 +178,8 @@ class Lines:
         self._connections: list[_Connection] = []
         self._wanted: dict[str, None] = {}
         self._due_judge = NEVER
+        self._late_at = -self.policy.late_for  # when we came late ourselves
+        self._excused = False  # nothing is judged before sockets were read
         self._composer = aggregator.composer
         for number, feed in enumerate(feeds):
             connection = _Connection(feed, Backoff(self.policy.backoff, seed, number))
@@ -340,6 +344,10 @@ class Lines:
             if connection.due_feed <= now and connection.open:
                 self._settle(line, connection, now)
         if self._due_judge <= now:
+            if now - self._due_judge >= self.policy.judge_every and not self._excused:
+                self._excused, self._late_at, self._due_judge = True, now, now + _MS
+                return
+            self._excused = False
             self._due_judge = now + self.policy.judge_every
             self.aggregator.judge(now)
             for line, connection in enumerate(self._connections):
@@ -462,7 +470,7 @@ class Lines:
             self.aggregator.unsubscribe(line, [symbol for symbol in notice.symbols if symbol not in self._wanted])
         elif isinstance(notice, Gap):
             connection.gaps += 1
-            self.aggregator.gap(line, now)
+            self.aggregator.gap(line, now, fault=now - self._late_at > self.policy.late_for)
         elif isinstance(notice, Ready) and connection.phase == "login":
             connection.phase, connection.deadline = "ready", NEVER
             connection.ready_at, connection.accepted, connection.error = now, True, None

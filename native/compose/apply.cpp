@@ -8,17 +8,6 @@
 namespace tf::compose {
 namespace {
 
-bool halted(uint8_t status) {
-    return status == static_cast<uint8_t>(Status::HALTED) || status == static_cast<uint8_t>(Status::PAUSED);
-}
-
-// Whether the quotes a and b lie more than 10 % apart: what one bids is far above what the other asks. Wide quotes
-// overlap, so a thin book is never far from a tight one.
-bool above(int64_t bid, int64_t ask) { return bid != 0 && ask != 0 && bid - ask > ask / 10; }
-bool below(int64_t ask, int64_t bid) { return bid != 0 && ask != 0 && bid - ask > bid / 10; }
-bool apart(const Price& a, const Price& b) { return above(a.side[0], b.side[1]) || below(a.side[1], b.side[0]); }
-bool whole(const Price& top) { return top.side[0] != 0 && top.side[1] != 0; }
-
 bool sound(const Event& event) {
     const auto side = static_cast<uint8_t>(event.side);
     return side - 1u < 2u && event.reserved == 0 && event.quantity >= 0 && event.quantity <= HUGE && event.price >= 0 &&
@@ -120,7 +109,9 @@ void Composer::apply(uint32_t source, const Event* events, size_t n) {
                     if (state != nullptr) state->waits = false;
                 }
             } else if (event.kind == Kind::STATUS) {
-                if (source_->trusted) session_ = event.conditions;
+                source_->session = event.conditions;
+                source_->session_at = ++arrivals_;
+                settle_session();
             } else {
                 ++line.refused;
             }
@@ -184,6 +175,11 @@ bool Composer::refuse_old(Source& source, State& state, const Event& event) {
     if (back > REPLAY_NS) {
         ++source.line.replayed;
         if (!alone) old_ = Suspect::REPLAY;
+        if (!alone && !overwrites && event.sequence == 0) {  // what is left out is missing in its book
+            const int64_t latest = state.latest;
+            reset(index_, instrument_, event.ts_recv);
+            state.latest = latest;
+        }
         return numbered || !alone;
     }
     ++source.line.reordered;
@@ -308,30 +304,14 @@ bool Composer::change_montage(State& state, const Event& event) {
     return true;
 }
 
-Suspect Composer::judge(const Source& source, const State& state) const {
-    const Price& top = state.top;
-    if (source.role != Role::MONTAGE && top.side[0] != 0 && top.side[1] != 0 && top.side[0] > top.side[1]) {
-        return Suspect::CROSSED;
-    }
-    bool accused = false;
-    for (uint64_t others = boards_[instrument_]->good & ~(uint64_t{1} << index_); others != 0; others &= others - 1) {
-        const Price& other = sources_[std::countr_zero(others)]->states[instrument_]->top;
-        if (apart(top, other)) {
-            accused = accused || !apart(state.good, other);
-        } else if (whole(top) && whole(other)) {
-            return Suspect::NO;  // somebody says the same: it is the other one who lies
-        }
-    }
-    if (accused) return Suspect::SCALE;
-    return Suspect::NO;
-}
-
 // Counts an update for the other sources of a group that are subscribed to the instrument: who is mute while others speak.
 void Composer::count_peers(const Source& source, Role role, uint32_t instrument, int64_t now) {
     uint64_t peers = boards_[instrument]->subscribed[static_cast<uint32_t>(role)] & ~(uint64_t{1} << index_);
     for (; peers != 0; peers &= peers - 1) {
         Source& peer = *sources_[std::countr_zero(peers)];
         if (peer.venue != source.venue && role != Role::PRINTS) continue;
+        // a plan may leave symbols out without a word
+        if (role == Role::PRINTS && peer.line.trades != 0 && !peer.states[instrument]->prints) continue;
         if (peer.line.peer_updates++ == 0) peer.line.peer_since = now;
         peer.line.peer_last = now;
     }
@@ -344,10 +324,11 @@ void Composer::close() {
     Source& source = *source_;
     open_ = nullptr;
     Line& line = source.line;
-    Suspect suspect = state.suspect;
+    Board& board = *boards_[instrument_];
+    bool others = false;  // are judged otherwise than before
     if (skips_) {
         if (old_ == Suspect::NO) return;
-        suspect = old_;
+        state.suspect = old_;
         ++line.updates;
         line.last_event = blank_.ts_event;  // how far behind the line is, is health's to say
     } else {
@@ -359,22 +340,24 @@ void Composer::close() {
         state.latest = std::max(state.latest, ts_recv_ > 0 ? std::min(ts_event_, ts_recv_) : ts_event_);
         state.sequence = first_sequence_;
         state.top = top_of(source, state);
+        if (!had_) state.since = arrivals_;
         if (source.trusted) count_peers(source, source.role, instrument_, ts_recv_);
-        suspect = judge(source, state);
+        others = judge(ts_recv_);
     }
-    if (suspect == Suspect::NO) {
-        state.good = state.top;
+    if (state.suspect == Suspect::NO) {
         line.suspect_run = 0;
     } else {
         ++line.suspect_run;
-        line.crossed += suspect == Suspect::CROSSED;
-        line.scaled += suspect == Suspect::SCALE;
+        const bool others_good = (board.good & ~(uint64_t{1} << index_)) != 0;  // else the market itself may be crossed
+        line.crossed += state.suspect == Suspect::CROSSED && others_good;
+        line.scaled += state.suspect == Suspect::SCALE && state.denied_at != 0;
     }
-    state.suspect = suspect;
-    Board& board = *boards_[instrument_];
     const uint64_t bit = uint64_t{1} << index_;
-    const bool good = source.trusted && state.has && suspect == Suspect::NO;
-    if (good != ((board.good & bit) != 0) || had_ != state.has) [[unlikely]] {
+    const bool speaks = source.trusted && state.has;
+    const bool good = speaks && state.suspect == Suspect::NO;
+    const bool disputed = speaks && state.suspect == Suspect::SCALE;
+    if (good != ((board.good & bit) != 0) || disputed != ((board.disputed & bit) != 0) || had_ != state.has || others)
+        [[unlikely]] {
         out_.resize(mark_);
         recompose(index_, instrument_, ts_event_, ts_recv_);
     } else if (!skips_ && shows(source, board)) {
@@ -432,6 +415,8 @@ void Composer::trade(Source& source, const Event& event) {
         elect_prints(event.instrument);
     }
     if (source.trusted) count_peers(source, Role::PRINTS, event.instrument, event.ts_recv);
+    hear_print(source, state, event);
+    if (source.role == Role::PRINTS) weigh_print(source, state, event);
     if (board.leader[static_cast<int>(Role::PRINTS)] != static_cast<int8_t>(index_)) return;
     if (trades_.size() < MOST_TRADES) {
         trades_.push_back(event);
@@ -441,27 +426,41 @@ void Composer::trade(Source& source, const Event& event) {
     record(event);
 }
 
+// Who is quiet while others give prints: their channel of trades may be silent though quotes go on, or they see only the
+// trades of one venue.
+void Composer::hear_print(const Source& source, State& state, const Event& event) {
+    const Board& board = *boards_[event.instrument];
+    bool news = false;
+    state.print_run = state.print_gap < QUIET_PRINTS ? state.print_run + 1 : 0;
+    if (state.quiet && state.print_run >= QUIET_PRINTS) {
+        state.quiet = false;
+        news = true;
+    }
+    state.print_gap = 0;
+    uint64_t all = 0;
+    for (const uint64_t some : board.subscribed) all |= some;
+    for (all &= source.trusted ? ~(uint64_t{1} << index_) : 0; all != 0; all &= all - 1) {
+        State& other = *sources_[static_cast<uint32_t>(std::countr_zero(all))]->states[event.instrument];
+        if (!other.prints) continue;
+        if (other.print_gap++ == 0) other.print_gap_since = event.ts_recv;
+        if (other.quiet || other.print_gap < QUIET_PRINTS || elapsed(event.ts_recv, other.print_gap_since) < QUIET_NS) {
+            continue;
+        }
+        other.quiet = true;
+        other.print_run = 0;
+        news = true;
+    }
+    if (news) elect_prints(event.instrument);
+}
+
 // A market state that holds for all venues; those of one venue, and short sale restrictions, gate nothing.
 void Composer::take_status(Source& source, const Event& event) {
     const auto code = event.conditions;
-    if (!source.trusted || code < static_cast<uint32_t>(Status::TRADING) ||
-        code > static_cast<uint32_t>(Status::QUOTE_ONLY)) {
-        return;
-    }
-    Board& board = *boards_[event.instrument];
-    if (board.status == code) return;
-    board.status = static_cast<uint8_t>(code);
-    note(board);
-    record(event);
-    if (!halted(board.status)) return;
-    for (uint64_t all = board.subscribed[static_cast<int>(Role::NBBO)]; all != 0; all &= all - 1) {
-        State& state = *sources_[std::countr_zero(all)]->states[event.instrument];
-        state.slot[0] = state.slot[1] = {0, 0, NOWHERE};
-        state.top = {};
-    }
-    begin(source, event.instrument, event.ts_event, event.ts_recv, event.sequence);
-    show_nbbo(board);
-    finish(board);
+    if (code < static_cast<uint32_t>(Status::TRADING) || code > static_cast<uint32_t>(Status::QUOTE_ONLY)) return;
+    State& state = *source.states[event.instrument];
+    state.status = static_cast<uint8_t>(code);
+    state.status_at = ++arrivals_;
+    settle_status(event.instrument, event);
 }
 
 }  // namespace tf::compose

@@ -20,6 +20,11 @@ inline constexpr uint32_t ROLES = 5;
 inline constexpr uint32_t MOST_SOURCES = 64;
 inline constexpr uint32_t NOWHERE = MOST_VENUES;        // row of a venue that no book has room for
 inline constexpr int64_t REPLAY_NS = 1'000'000'000;     // a stamp this much older is no reordering
+inline constexpr int64_t FRESH_NS = 1'000'000'000;      // so long a print says what a price is
+inline constexpr int64_t DENIED_NS = 10'000'000'000;    // so long it counts that somebody said the contrary
+inline constexpr int64_t ANCHOR_NS = 60'000'000'000;    // after so long what stands is usual
+inline constexpr uint32_t QUIET_PRINTS = 5;             // by others: who gave none of them is quiet
+inline constexpr int64_t QUIET_NS = 500'000'000;        // if they took so long
 inline constexpr int64_t ROUND_LOT = 100 * NANOS;       // an odd lot better than the NBBO is no disagreement
 inline constexpr size_t MOST_TRADES = size_t{1} << 20;  // waiting to be taken; newer ones are dropped and counted
 inline constexpr size_t MOST_EVENTS = size_t{1} << 22;  // the same of recorded events
@@ -49,10 +54,12 @@ struct Montage {
 
 // What a source says of an instrument.
 struct State {
-    Slot slot[2];  // NBBO, TOP
-    Price top;
-    Price good;      // the last top that was believed
-    int64_t latest;  // newest stamp, never later than its receipt
+    Slot slot[2];       // NBBO, TOP
+    Price top;          // PRINTS: the last price, twice
+    Price was;          // the last whole top
+    uint64_t since;     // number of the message from which on it says about what it says
+    int64_t denied_at;  // when somebody last said the contrary who had heard it; 0: nobody
+    int64_t latest;     // newest stamp, never later than its receipt
     int64_t ts_event, ts_recv;
     int64_t late;  // stamp of the last late message
     uint32_t late_run;
@@ -63,7 +70,12 @@ struct State {
     bool has;          // it says something since it was subscribed or reset
     bool waits;        // DEPTH after a reset: for a snapshot
     bool prints;       // it has given a print
-    bool better[2];    // NBBO: a depth or top of a venue stood above it at its last message
+    bool quiet;        // it gave none where others gave several
+    uint8_t status;    // market state it told last, 0 none
+    uint64_t status_at;
+    uint32_t print_gap, print_run;  // prints of others since its last; of its own that were not far apart
+    int64_t print_gap_since;
+    bool better[2];  // NBBO: a depth or top of a venue stood above it at its last message
     Suspect suspect;
     Grid* book;        // DEPTH
     Montage* montage;  // MONTAGE
@@ -74,12 +86,25 @@ struct Shown {
     Slot slot, base;
 };
 
+inline bool halted(uint8_t status) {
+    return status == static_cast<uint8_t>(Status::HALTED) || status == static_cast<uint8_t>(Status::PAUSED);
+}
+
+// ns from `then` to `now`, as far as they can be told.
+inline int64_t elapsed(int64_t now, int64_t then) {
+    int64_t span = 0;
+    return __builtin_sub_overflow(now, then, &span) ? INT64_MAX : span;
+}
+
 // What is composed of an instrument.
 struct Board {
     uint32_t instrument;
     Grid* grid;
-    uint64_t subscribed[ROLES];     // bit a source
-    uint64_t good;                  // bit a source: trusted, with a book, not suspect
+    uint64_t subscribed[ROLES];  // bit a source
+    uint64_t good;               // bit a source: trusted, with a book, not suspect
+    uint64_t disputed;           // likewise, but contradicted
+    Price anchor;                // the last top that was believed
+    int64_t anchor_at;
     uint64_t depth_rows, top_rows;  // bit a row: a source leads there
     uint64_t full;                  // bit a row: it shows a depth
     uint64_t shown_rows;            // bit a row: it shows slots
@@ -118,6 +143,8 @@ struct Source {
     uint32_t row;
     bool trusted;
     uint32_t rank;
+    uint32_t session;  // SYSTEM_* it told last, 0 none
+    uint64_t session_at;
     std::vector<State*> states;  // by instrument; null where not subscribed
     Line line;
 };
@@ -175,8 +202,22 @@ class Composer {
     void trade(Source& source, const Event& event);
     void take_status(Source& source, const Event& event);
     void count_peers(const Source& source, Role role, uint32_t instrument, int64_t now);
-    Suspect judge(const Source& source, const State& state) const;
+    void hear_print(const Source& source, State& state, const Event& event);
     uint32_t row_of(uint16_t venue);
+
+    // who is contradicted: judge.cpp
+    uint64_t voters(const Board& board, int64_t now) const;
+    bool contradicts(uint32_t one, uint32_t other, uint32_t instrument) const;
+    bool agrees(uint32_t one, uint32_t other, uint32_t instrument) const;
+    int camp(uint32_t source, uint32_t instrument, uint64_t voters) const;
+    bool judge(int64_t now);
+    void lay_anchor(int64_t now);
+    bool settle(uint64_t voters, int64_t now);
+    void weigh_print(Source& source, State& state, const Event& event);
+
+    // states of the market: elect.cpp
+    void settle_status(uint32_t instrument, const Event& cause);
+    void settle_session();
 
     // who leads: elect.cpp
     bool may_lead(uint32_t source, uint32_t instrument, bool prints) const;

@@ -46,6 +46,17 @@ Board* board_create(uint32_t instrument, Grid* grid) {
     return board;
 }
 
+// What is said of a market state whose teller is lost.
+Event lost(const Source& source, uint32_t instrument, int64_t ts_event, int64_t now) {
+    Event event{};
+    event.kind = Kind::STATUS;
+    event.instrument = instrument;
+    event.provider = source.provider;
+    event.ts_event = ts_event;
+    event.ts_recv = now;
+    return event;
+}
+
 }  // namespace
 
 Composer::Composer(BookSet* books, const Options& options)
@@ -97,7 +108,13 @@ void Composer::unsubscribe(uint32_t source, uint32_t instrument) {
 
 void Composer::trust(uint32_t source, bool trusted, int64_t now) {
     if (sources_[source]->trusted == trusted) return;
-    sources_[source]->trusted = trusted;
+    Source& of = *sources_[source];
+    of.trusted = trusted;
+    settle_session();
+    for (uint32_t instrument = 0; instrument < of.states.size(); ++instrument) {
+        const State* state = of.states[instrument];
+        if (state != nullptr) settle_status(instrument, lost(of, instrument, state->ts_event, now));
+    }
     recompose_all(source, now);
 }
 
@@ -108,6 +125,9 @@ void Composer::rank(uint32_t source, uint32_t rank, int64_t now) {
 }
 
 void Composer::reset(uint32_t source, int64_t now) {
+    sources_[source]->session = 0;
+    sources_[source]->session_at = 0;
+    settle_session();
     for (uint32_t instrument = 0; instrument < sources_[source]->states.size(); ++instrument) {
         reset(source, instrument, now);
     }
@@ -117,9 +137,11 @@ void Composer::reset(uint32_t source, uint32_t instrument, int64_t now) {
     Source& of = *sources_[source];
     if (instrument >= of.states.size() || of.states[instrument] == nullptr) return;
     State& state = *of.states[instrument];
-    const int64_t ts_event = state.ts_event;
+    const int64_t ts_event = state.ts_event, denied_at = state.denied_at;
     drop(state);
+    state.denied_at = denied_at;
     state.waits = of.role == Role::DEPTH;
+    settle_status(instrument, lost(of, instrument, ts_event, now));
     recompose(source, instrument, ts_event, now);
 }
 
@@ -138,7 +160,9 @@ void Composer::recompose(uint32_t source, uint32_t instrument, int64_t ts_event,
     Board& board = *boards_[instrument];
     const uint64_t bit = uint64_t{1} << source;
     const bool good = of.trusted && state.has && state.suspect == Suspect::NO;
+    const bool disputed = of.trusted && state.has && state.suspect == Suspect::SCALE;
     board.good = good ? board.good | bit : board.good & ~bit;
+    board.disputed = disputed ? board.disputed | bit : board.disputed & ~bit;
     uint64_t anew = elect_all(instrument);
     if (of.role == Role::DEPTH && of.row < NOWHERE) anew |= uint64_t{1} << of.row;
     begin(of, instrument, ts_event, now, state.sequence);
@@ -146,11 +170,12 @@ void Composer::recompose(uint32_t source, uint32_t instrument, int64_t ts_event,
     finish(board);
 }
 
-// A suspect leads nothing while another line is good; alone it is all there is.
+// A suspect leads nothing while another line is good; alone it is all there is, if nobody contradicts it.
 bool Composer::may_lead(uint32_t source, uint32_t instrument, bool prints) const {
     const State& state = *sources_[source]->states[instrument];
     if (!sources_[source]->trusted || !(prints ? state.prints : state.has)) return false;
-    return state.suspect == Suspect::NO || (boards_[instrument]->good & ~(uint64_t{1} << source)) == 0;
+    if (state.suspect == Suspect::NO || state.suspect == Suspect::SCALE) return state.suspect == Suspect::NO;
+    return (boards_[instrument]->good & ~(uint64_t{1} << source)) == 0;
 }
 
 bool Composer::before(uint32_t source, int other) const {
@@ -173,7 +198,14 @@ void Composer::elect_prints(uint32_t instrument) {
     Board& board = *boards_[instrument];
     uint64_t all = 0;
     for (const uint64_t some : board.subscribed) all |= some;
-    board.leader[static_cast<int>(Role::PRINTS)] = static_cast<int8_t>(elect(all, instrument, true));
+    uint64_t quiet = 0;
+    for (uint64_t left = all; left != 0; left &= left - 1) {
+        const auto source = static_cast<uint32_t>(std::countr_zero(left));
+        quiet |= uint64_t{sources_[source]->states[instrument]->quiet} << source;
+    }
+    int leader = elect(all & ~quiet, instrument, true);
+    if (leader < 0 && quiet != 0) leader = elect(quiet, instrument, true);
+    board.leader[static_cast<int>(Role::PRINTS)] = static_cast<int8_t>(leader);
 }
 
 // The leaders of one role at each venue; the rows where they are others now.
@@ -213,6 +245,49 @@ uint64_t Composer::elect_all(uint32_t instrument) {
     const uint64_t anew = elect_venues(instrument, Role::DEPTH, board.depth, &board.depth_rows);
     if ((others | anew) != 0) note(board);
     return anew;
+}
+
+// The market state of an instrument is the last one that a trusted source told. A halt clears what NBBO lines say.
+void Composer::settle_status(uint32_t instrument, const Event& cause) {
+    Board& board = *boards_[instrument];
+    uint8_t status = 0;
+    uint64_t newest = 0;
+    for (const Source* source : sources_) {
+        const State* state = instrument < source->states.size() ? source->states[instrument] : nullptr;
+        if (state == nullptr || !source->trusted || state->status_at <= newest) continue;
+        status = state->status;
+        newest = state->status_at;
+    }
+    if (status == board.status) return;
+    board.status = status;
+    note(board);
+    Event event = cause;
+    event.conditions = status;
+    record(event);
+    if (!halted(status)) return;
+    for (uint64_t all = board.subscribed[static_cast<int>(Role::NBBO)]; all != 0; all &= all - 1) {
+        State& state = *sources_[static_cast<uint32_t>(std::countr_zero(all))]->states[instrument];
+        state.slot[0] = state.slot[1] = {0, 0, NOWHERE};
+        state.top = {};
+    }
+    blank_.ts_event = event.ts_event;
+    blank_.ts_recv = event.ts_recv;
+    blank_.sequence = event.sequence;
+    blank_.instrument = instrument;
+    blank_.provider = event.provider;
+    blank_.kind = Kind::LEVEL;
+    show_nbbo(board);
+    finish(board);
+}
+
+void Composer::settle_session() {
+    uint64_t newest = 0;
+    session_ = 0;
+    for (const Source* source : sources_) {
+        if (!source->trusted || source->session_at <= newest) continue;
+        session_ = source->session;
+        newest = source->session_at;
+    }
 }
 
 int Composer::leader(uint32_t instrument, Role role, uint16_t venue) const {

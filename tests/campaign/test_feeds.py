@@ -27,10 +27,8 @@ def test_drawn_faults(seed):
         21,  # a wrong scale of the only line that was left with quotes
         345,  # prints alone for a second: the time since the last quote was taken for lag
         31,  # IEX's clock ran three seconds back: levels were taken for replays
-        pytest.param(
-            410,  # nobody else was left when a line lied; when one came back, the two stood against each other
-            marks=pytest.mark.xfail(reason="two lines disagree, no third can say who lies: prints are not asked"),
-        ),
+        410,  # nobody else was left when a line lied; when one came back, the two stood against each other
+        1242,  # who contradicted a lying line was crossed just then
     ],
 )
 def test_seeds_that_failed(seed):
@@ -51,3 +49,38 @@ def test_seeds_that_failed(seed):
 def test_each_fault_of_each_line(line, fault):
     outcome = VirtualRun(11, schedule=fault.format(line), seconds=2).run()
     assert outcome.errors + outcome.at_rest == []
+
+
+def states_of(run: VirtualRun, line: str) -> set[str]:
+    """What health says of a line in the course of a run."""
+    seen: set[str] = set()
+    judge, number = run.aggregator.judge, run.names.index(line)
+
+    def watched(now: int) -> list[int]:
+        changed = judge(now)
+        seen.add(run.aggregator.line_health(number).state)
+        return changed
+
+    run.aggregator.judge = watched  # type: ignore[method-assign]
+    outcome = run.run()
+    assert outcome.errors + outcome.at_rest == []
+    return seen
+
+
+def test_prints_of_a_wrong_scale_are_revealed_by_quotes():
+    run = VirtualRun(11, schedule="wrong_scale finnhub at=1s for=1s factor=2", seconds=2)
+    assert "quarantined" in states_of(run, "finnhub")
+
+
+@pytest.mark.parametrize("factor", ["2", "1/100"])
+def test_quotes_of_a_wrong_scale_are_revealed_by_prints(factor):
+    schedule = f"wrong_scale polygon at=1s for=1s factor={factor}"
+    run = VirtualRun(11, lines=("polygon", "finnhub"), schedule=schedule, seconds=2)
+    assert "quarantined" in states_of(run, "polygon")
+
+
+def test_a_liar_and_another_that_is_silent():
+    """Nobody contradicts the liar but old words and prints; the truth comes back with it."""
+    schedule = "mute alpaca-sip at=500ms for=2s; wrong_scale polygon at=1s for=1s factor=2"
+    run = VirtualRun(11, lines=("polygon", "alpaca-sip", "finnhub"), schedule=schedule, seconds=3)
+    assert "quarantined" in states_of(run, "polygon")

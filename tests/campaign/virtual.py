@@ -22,7 +22,9 @@ from engine.sim.truth_log import Frame
 LINES = ("polygon", "alpaca-sip", "alpaca-iex", "iex", "finnhub")
 SYMBOLS = ("AAPL", "MSFT")
 MILLISECOND = NANOS // 1_000  #: ns
-REST = 8 * NANOS  #: virtual time without faults, for every line to come back
+REST = 8 * NANOS  #: virtual time without faults, at most, for every line to come back
+CALM = 3 * NANOS // 2  #: for so long all lines are trusted when a run may end
+BACK = 7 * NANOS  #: after so long on a good connection a line must be trusted again
 
 
 @dataclass
@@ -30,7 +32,7 @@ class Outcome:
     """What a run came to.
 
     ``errors`` are disagreements of the book with the truth behind its sources; ``at_rest`` those at the end with the
-    market itself; both must be empty.
+    market itself, and lines that did not come back; both must be empty.
     """
 
     seed: int
@@ -39,7 +41,6 @@ class Outcome:
     at_rest: list[str] = field(default_factory=list)
     frames: int = 0
     checks: int = 0
-    states: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -74,6 +75,7 @@ class VirtualRun:
         self.symbols = symbols
         self.now = self.market.start
         self.end = self.market.start + duration * MILLISECOND + REST
+        self._faultless = self.market.start + max((fault.end for fault in self.outcome.faults), default=0)
         self.instruments = Instruments()
         self.books = Books(self.instruments)
         self.composer = Composer(self.instruments, self.books)
@@ -96,6 +98,7 @@ class VirtualRun:
         self._line: dict[int, int] = {}
         self._opens = [0] * len(feeds)  # connections the simulator accepted
         self._frames = [0] * len(feeds)  # of the last one
+        self._connected = [0] * len(feeds)  # when it was made, 0: there is none
 
     def run(self) -> Outcome:
         """To the end of the market, and a while longer for everything to come to rest."""
@@ -113,8 +116,24 @@ class VirtualRun:
                 self._check(self.symbols)
             self.simulator.advance(self.now)
             self._deliver()
-        self.outcome.at_rest = self.checker.at_rest(self.market, self.symbols)
+            if self._is_calm():
+                break
+        health = self.lines.health(self.now)
+        live = [name for name, report in health.items() if report["state"] == "live"]
+        self.outcome.at_rest = self.checker.at_rest(self.market, self.symbols, live)
+        for name, connected in zip(self.names, self._connected, strict=True):
+            if name not in live and connected and self.now - connected >= BACK:
+                self.outcome.at_rest.append(f"{name} is {health[name]['state']}: {health[name]['reason']}")
+        if not live:
+            self.outcome.at_rest.append("no line came back")
         return self.outcome
+
+    def _is_calm(self) -> bool:
+        """Whether everything has come to rest before the time for it is over."""
+        if self.now < self._faultless + CALM:
+            return False
+        healths = (self.aggregator.line_health(line) for line in range(len(self.names)))
+        return all(health.state == "live" and self.now - health.since >= CALM for health in healths)
 
     def _deliver(self) -> None:
         for item in self.simulator.take_output(self.now):
@@ -136,14 +155,13 @@ class VirtualRun:
         if len(self.outcome.errors) < 20:
             self.outcome.checks += 1
             seconds = (self.now - self.market.start) / NANOS
-            alone = {name for name, report in self.lines.health(self.now).items() if report["exempt"]}
+            alone = {name for line, name in enumerate(self.names) if self.aggregator.line_health(line).exempt}
             found = self.checker.disagreements(symbols, alone)
             self.outcome.errors += [f"{seconds:.3f} s: {text}" for text in found]
-        for name, report in self.lines.health(self.now).items() if not self.outcome.checks % 64 else ():
-            self.outcome.states.setdefault(name, set()).add(report["state"])
 
     def _forget(self, line: int) -> None:
         connection = self._connection.pop(line, None)
+        self._connected[line] = 0
         if connection is not None:
             del self._line[connection]
 
@@ -177,5 +195,6 @@ class VirtualRun:
             return
         self._connection[line], self._line[answer] = answer, line
         self._opens[line] += 1
+        self._connected[line] = self.now
         self._frames[line] = 0
         self.lines.opened(line, self.now)

@@ -259,6 +259,26 @@ def test_a_line_alone_is_exempt():
     assert line.health.exempt
 
 
+@pytest.mark.parametrize(("suspect", "state"), [("scale", "quarantined"), ("crossed", "live"), ("replayed", "live")])
+def test_prints_of_another_line_reveal_a_wrong_scale_and_nothing_else(suspect, state):
+    line = Line(peers=0)
+    line.run(2 * S)
+    line.reading = replace(line.reading, witnesses=1)
+    line.suspect = suspect
+    assert line.run(S) == state
+
+
+def test_a_line_of_prints_alone_is_measured_by_its_prints():
+    line = Line(rate=0, peers=0)
+    line.reading = replace(line.reading, others=1, witnesses=1)
+    for number in range(1, 30):
+        line.now += 100 * MS
+        wrong = number // 2  # of its prints
+        line.reading = replace(line.reading, prints=number, scale=wrong, last_recv=line.now)
+        line.health.judge(line.reading, line.now)
+    assert line.health.state == "quarantined"
+
+
 def test_a_line_of_another_class_reveals_wrong_data_but_no_silence():
     line = Line()
     line.run(2 * S)
@@ -344,6 +364,36 @@ def test_stamps_ahead_for_a_minute_are_its_usual():
     line.delay -= 3 * S
     assert line.run(58 * S) == "quarantined"
     assert line.run(5 * S) == "live"
+
+
+def test_a_clock_that_was_set_holds_nothing_against_the_others():
+    """What their delay is compared with is that of a clock that was not set."""
+    line = Line()
+    line.run(5 * S)
+    line.delay -= 3 * S
+    line.run(70 * S)
+    assert line.health.state == "live"
+    assert line.health.delay == 5 * MS - 3 * S
+    assert line.health.true_delay == 5 * MS
+
+
+def test_a_clock_that_was_set_back_is_usual_after_a_minute():
+    line = Line()
+    line.run(5 * S)
+    line.delay += 2 * S
+    assert line.run(58 * S) == "lagging"
+    assert line.run(6 * S) == "live"
+    assert line.run(60 * S) == "live"
+    assert line.health.true_delay == 5 * MS
+
+
+def test_data_that_waits_somewhere_stays_late_however_long():
+    line = Line(rate=50)
+    line.run(5 * S)
+    while line.delay < 2 * S:  # no stamp goes back
+        line.delay += 15 * MS
+        line.run(20 * MS, step=20 * MS)
+    assert line.run(300 * S) == "lagging"
 
 
 def test_when_all_stamps_are_ahead_our_clock_was_set_back():

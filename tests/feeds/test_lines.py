@@ -352,6 +352,38 @@ def test_datagrams_that_do_not_come_make_the_line_mute_and_the_socket_stays():
     assert state(lines, pump, "iex")["state"] == "live"
 
 
+def test_what_a_line_said_while_we_slept_is_heard_before_it_is_judged():
+    """And datagrams that found no room meanwhile are not its fault."""
+    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1", attached=False)
+    lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
+    pump = Pump(lines, [ScriptedProvider()])
+    lines.start(pump.now)
+    pump.run(4 * S)
+    pump.frame(0, b"u")
+    pump.now += 7 * S  # the loop stood still
+    lines.timer(pump.now)
+    assert state(lines, pump, "iex")["state"] == "live"
+    pump.frame(0, b"gap;u")
+    pump.run(200 * MS)
+    assert state(lines, pump, "iex")["state"] == "live"
+    assert state(lines, pump, "iex")["score"] == 1
+    pump.run(2 * S)
+    pump.frame(0, b"gap;u")
+    assert state(lines, pump, "iex")["score"] < 1
+
+
+def test_a_loop_that_is_always_late_judges_all_the_same():
+    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1", attached=False)
+    lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
+    pump = Pump(lines, [ScriptedProvider()])
+    lines.start(pump.now)
+    pump.run(S)
+    for _ in range(10):
+        pump.now += S
+        lines.timer(pump.now)
+    assert state(lines, pump, "iex")["state"] == "mute"
+
+
 def test_a_gap_between_datagrams_is_told_before_their_events_are_applied():
     feed = ScriptedFeed("iex", LineFacts("depth", 8), "udp://127.0.0.1:1")
     lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))

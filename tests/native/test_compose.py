@@ -212,6 +212,122 @@ def test_a_suspect_never_leads_while_another_line_can(bid, ask, reason):
     assert desk.books["AAPL"].crossed == (bid > ask)
 
 
+def test_a_third_line_tells_which_of_two_lies():
+    """The liar was alone when it began; nobody but prints is left when another line comes back."""
+    desk = Desk()
+    liar, other, prints = desk.source(1, "nbbo"), desk.source(2, "nbbo"), desk.source(3, "prints")
+    desk.nbbo(liar, (100, 1, XNAS), (100.1, 1, XNAS))
+    desk.now += 2 * SECOND
+    desk.nbbo(liar, (1, 1, XNAS), (1.01, 1, XNAS))
+    assert desk.composer.leader(desk.id, "nbbo") == liar  # alone it is believed
+    desk.say(prints, desk.event(Kind.TRADE, Side.NONE, 100, 5, XNAS))
+    desk.nbbo(other, (100, 2, XNAS), (100.1, 2, XNAS))
+    assert desk.composer.suspect(liar, desk.id) == "scale"  # without a word of its own since
+    assert desk.composer.leader(desk.id, "nbbo") == other
+    desk.nbbo(liar, (1, 1, XNAS), (1.01, 1, XNAS))
+    assert desk.composer.line(liar)["scaled"] == 1
+    desk.composer.trust(other, False, desk.now)
+    desk.nbbo(liar, (1, 1, XNAS), (1.01, 1, XNAS))
+    assert desk.composer.leader(desk.id, "nbbo") == -1  # stale, not wrong
+
+
+@pytest.mark.parametrize("prints", [True, False])
+def test_a_real_jump_is_not_held_against_the_line_that_tells_it(prints):
+    """The only other line with quotes is silent. Prints tell at once, health in time."""
+    desk = Desk()
+    fresh, silent, trades = desk.source(1, "nbbo"), desk.source(2, "depth", IEXG), desk.source(3, "prints")
+    for source in (fresh, silent):
+        kind = Kind.NBBO if source == fresh else Kind.LEVEL
+        desk.quotes(source, kind, (100, 1, IEXG), (100.1, 1, IEXG))
+    desk.nbbo(fresh, (120, 1, XNAS), (120.1, 1, XNAS))
+    assert desk.composer.suspect(fresh, desk.id) == "scale"
+    assert desk.composer.line(fresh)["scaled"] == 0  # who contradicts it has said nothing since
+    if prints:
+        desk.say(trades, desk.event(Kind.TRADE, Side.NONE, 120.05, 5, XNAS))
+        desk.nbbo(fresh, (120, 1, XNAS), (120.1, 1, XNAS))
+        assert desk.composer.suspect(silent, desk.id) == "scale"
+    else:
+        desk.composer.trust(silent, False, desk.now)
+        desk.nbbo(fresh, (120, 1, XNAS), (120.1, 1, XNAS))
+    assert desk.composer.leader(desk.id, "nbbo") == fresh
+
+
+def test_prints_are_judged_by_quotes_and_do_not_lead_where_they_are_far_off():
+    desk = Desk()
+    quotes, prints = desk.source(1, "nbbo"), desk.source(2, "prints")
+    desk.nbbo(quotes, (100, 1, XNAS), (100.1, 1, XNAS))
+    for price in (100, 10_000, 140, 1):  # 40 % off is a thin market
+        desk.say(prints, desk.event(Kind.TRADE, Side.NONE, price, 5, XNAS))
+    assert desk.composer.line(prints)["scaled"] == 0  # the quotes are older than those prints
+    for price in (1, 10_000, 101):
+        desk.nbbo(quotes, (100, 1, XNAS), (100.1, 1, XNAS))
+        desk.say(prints, desk.event(Kind.TRADE, Side.NONE, price, 5, XNAS))
+    assert desk.composer.take_trades()["price"].tolist() == [100 * NANOS, 140 * NANOS, 101 * NANOS]
+    assert desk.composer.leader(desk.id, "nbbo") == quotes
+
+
+def test_a_line_whose_trades_have_stopped_leads_prints_no_more():
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "prints")
+
+    def give(source: int) -> None:
+        desk.now += SECOND // 5
+        desk.say(source, desk.event(Kind.TRADE, Side.NONE, 100, 5, XNAS))
+
+    give(first)
+    for _ in range(5):
+        assert desk.composer.leader(desk.id, "prints") == first
+        desk.nbbo(first, (100, 1, XNAS), (100.1, 1, XNAS))  # its quotes go on
+        give(second)
+    assert desk.composer.leader(desk.id, "prints") == second
+    for _ in range(5):
+        assert desk.composer.leader(desk.id, "prints") == second
+        give(second)
+        give(first)  # the first of them comes after a gap
+    assert desk.composer.leader(desk.id, "prints") == second
+    give(first)
+    assert desk.composer.leader(desk.id, "prints") == first
+
+
+@pytest.mark.parametrize("how", ["trust", "reset", "unsubscribe"])
+def test_a_halt_goes_with_the_line_that_told_it(how):
+    desk = Desk()
+    first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")
+
+    def tell(source: int, status: Status) -> None:
+        desk.say(source, desk.event(Kind.STATUS, Side.NONE, 0, 0, 0, conditions=status))
+
+    tell(second, Status.QUOTE_ONLY)
+    tell(first, Status.HALTED)
+    assert desk.composer.status(desk.id) == Status.HALTED
+    desk.composer.take_changes()
+    arguments = {"trust": (False, desk.now), "reset": (desk.now,), "unsubscribe": (desk.id,)}[how]
+    getattr(desk.composer, how)(first, *arguments)
+    assert desk.composer.status(desk.id) == Status.QUOTE_ONLY
+    assert desk.composer.take_changes().tolist() == [desk.id]
+    states = desk.composer.take_events()
+    assert states[states["kind"] == Kind.STATUS]["conditions"].tolist() == [4, 2, 4]
+    desk.composer.reset(second, desk.now)
+    assert desk.composer.status(desk.id) == 0
+    if how == "trust":  # what was told while nobody believed it counts from when it is believed
+        tell(first, Status.PAUSED)
+        desk.composer.trust(first, True, desk.now)
+        assert desk.composer.status(desk.id) == Status.PAUSED
+
+
+def test_a_depth_without_numbers_that_is_replayed_waits_for_its_snapshot():
+    desk = Desk()
+    depth, other = desk.source(1, "depth", IEXG), desk.source(2, "nbbo")
+    desk.nbbo(other, (100, 1, XNAS), (100.1, 1, XNAS))
+    for price in (100, 99):
+        desk.say(depth, desk.event(Kind.LEVEL, Side.BID, price, 5, IEXG))
+    desk.say(depth, desk.event(Kind.LEVEL, Side.BID, 99, 7, IEXG, ts_event=desk.now - 5 * SECOND))
+    desk.say(depth, desk.event(Kind.LEVEL, Side.BID, 98, 5, IEXG))  # what was missed is not known
+    assert desk.composer.leader(desk.id, "depth", IEXG) == -1
+    desk.say(depth, desk.event(Kind.CLEAR, Side.NONE, 0, 0, IEXG), desk.event(Kind.LEVEL, Side.BID, 97, 5, IEXG))
+    assert ("IEXG", 97, 5) in desk.shown()
+
+
 def test_numbers_and_stamps_tell_what_is_old():
     desk = Desk()
     first, second = desk.source(1, "nbbo"), desk.source(2, "nbbo")

@@ -161,12 +161,12 @@ class Pair:
         for instrument, symbol in zip(self.ids, SYMBOLS, strict=True):
             self.books_agree(instrument, symbol)
             self.leaders_agree(instrument)
-            assert self.native.status(instrument) == self.twin.statuses.get(instrument, 0)
+            assert self.native.status(instrument) == self.twin.status(instrument)
             quote = [self.twin.nbbo(instrument, side) or (None, 0) for side in SIDES]
             theirs = [quote[0][0], quote[0][1], quote[1][0], quote[1][1]]
             ours = plain(np.array(self.native.nbbo(instrument)[:4]))
             assert ours == plain(np.array([np.nan if value is None else value / 1e9 for value in theirs]))
-        assert self.native.status(NO_INSTRUMENT) == self.twin.statuses.get(NO_INSTRUMENT, 0)
+        assert self.native.status(NO_INSTRUMENT) == self.twin.status(NO_INSTRUMENT)
         assert sorted(self.native.take_changes().tolist()) == sorted(self.twin.changed)
         self.twin.changed.clear()
         assert self.native.take_trades().tolist() == [tuple(trade) for trade in self.twin.trades]

@@ -6,120 +6,58 @@ Open points settled here:
 * A message is what a source says up to LAST, to another instrument, or to the end of the call. Its number and stamp are
   looked at when it begins; it is judged, and shows, when it ends. Trades lie within; a state of the market ends it.
 * Fresh (rule 5) is an NBBO whose line is trusted and leads. Which message came later is told by counting all messages.
-* A source is *good* on an instrument: trusted, has spoken since it was subscribed or reset, and was not suspect in its
-  last message. A suspect leads nothing while another source is good there, whatever its role; alone it is all there is.
-* Suspect is what is crossed (MONTAGE excepted: its participants may be), what lies more than 10 % beyond a good source
-  while its own last good top did not (or it had none) and no good source says as it does, and what sends stamps older
-  than its newest: a replay, if by more than a second, else late. Such messages are left out. Where no other source is
-  good a replay is applied, and the fourth late message in a row whose stamps rise: then it is the clock that went back.
+* A source is *good* on an instrument: trusted, has spoken since it was subscribed or reset, and is not suspect. A
+  suspect leads nothing while another source is good there, whatever its role; alone it is all there is. One that is
+  contradicted ("scale") leads nothing at all.
+* Suspect is what is crossed (MONTAGE excepted: its participants may be), what others contradict (next point), and what
+  sends stamps older than its newest: a replay, if by more than a second, else late. Such messages are left out. Where
+  no other source is good a replay is applied, and the fourth late message in a row whose stamps rise: then it is the
+  clock that went back. A DEPTH without numbers that leaves a replay out has lost its book and waits for a snapshot.
+* A source's *word* is its top; of a PRINTS source the price of its last print that makes a last price, for a second.
+  Words *contradict* each other where one bids more than 10 % above what the other asks; a print, 50 %. They *agree*
+  where they do not, and bids or asks lie within 10 %. The trusted sources that are neither crossed nor late have a say.
+  A source is suspect of "scale" where one that contradicts it has more agreeing with it; where as many, by the
+  *anchor*, the last top that was believed: one that contradicts the anchor loses against one that does not; else the
+  one loses that came to its word later. All are judged at each message that is contradicted, and while one is suspect.
+* What is crossed counts as ``crossed`` where another source is good: else it may be the market that is.
+* What was contradicted by somebody who spoke after it had come to its word stays so for ten seconds after, whoever has
+  left, while it contradicts the anchor and nobody agrees. Only such messages count as ``scaled``.
+* The anchor follows narrow tops that do not contradict it; others where somebody agrees, or a minute later.
 * A late message whose number is lower, too, is left out and says nothing about the line.
 * Stamps count as at most the time of receipt, so a clock that was ahead and comes back is no replay.
 * Numbers of a DEPTH count messages of the whole stream; a message whose number is higher is no replay, that is all.
 * After ``reset`` a DEPTH waits for a CLEAR of both sides; the CLEAR of a whole venue is a reset that waits for nothing.
-* Only TRADING, HALTED, PAUSED and QUOTE_ONLY are a market state; HALTED and PAUSED clear the NBBO slots.
+* Only TRADING, HALTED, PAUSED and QUOTE_ONLY are a market state; HALTED and PAUSED clear the NBBO slots. It is the last
+  one that a trusted source told; who is lost or reset has told nothing. Likewise the session's.
+* A source that is silent while others give 5 prints in 500 ms leads prints no more where another does, until it has
+  given 5 between none of which others gave 5.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.core.events import NO_INSTRUMENT, Condition, Flag, Kind, Side, Status
+from tests.reference.composer_words import MOST_PRICE, SIDES, Levels, Source, State, Words, apart, best, better
 from tests.reference.stream import INT64_MAX, Event, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    pass
 
-SIDES = (Side.BID, Side.ASK)
 MOST_QUANTITY = INT64_MAX // 64
-MOST_PRICE = INT64_MAX - 1
 REPLAY_NS = 1_000_000_000
 LATE_RUN = 4
+QUIET_PRINTS = 5
+QUIET_NS = 500_000_000
+NO_PRICE = Condition.NO_LAST | Condition.NO_HIGH_LOW
 PRINTS_KEPT = 8
 ROUND_LOT = 100 * 1_000_000_000
 PRINTS = (Kind.TRADE, Kind.TRADE_BREAK)
 HALTED = (Status.HALTED, Status.PAUSED)
-
-Levels = dict[int, int]  # price -> quantity
-Top = tuple[int | None, int | None]  # best bid and ask
-
-
-def better(side: Side, price: int, than: int) -> bool:
-    return price > than if side == Side.BID else price < than
-
-
-def best(side: Side, prices: Iterable[int]) -> int | None:
-    found = list(prices)
-    return None if not found else max(found) if side == Side.BID else min(found)
-
-
-def apart(one: Top, other: Top) -> bool:
-    """More than 10 %: what one bids lies that far above what the other asks, or asks below what it bids."""
-    bid, ask = one
-    other_bid, other_ask = other
-    above = bid is not None and other_ask is not None and bid - other_ask > other_ask // 10
-    below = ask is not None and other_bid is not None and other_bid - ask > other_bid // 10
-    return above or below
-
-
-def whole(top: Top) -> bool:
-    """It has both sides."""
-    return None not in top
-
-
-class State:
-    """What one source says of one instrument: quantities by venue, side and price, whatever the role."""
-
-    def __init__(self) -> None:
-        self.quotes: dict[int, dict[Side, Levels]] = {}
-        self.has = False
-        self.waits = False
-        self.prints = False
-        self.suspect = ""
-        self.good: Top = (None, None)
-        self.latest = 0
-        self.late: list[int] = []
-        self.print_ids: list[tuple[int, int]] = []
-        self.sequence = 0
-        self.arrived = 0
-        self.better = dict.fromkeys(SIDES, False)
-
-    def levels(self, venue: int, side: Side) -> Levels:
-        return self.quotes.get(venue, {}).get(side, {})
-
-    def clear(self, sides: Iterable[Side], venue: int | None = None) -> None:
-        for here in self.quotes if venue is None else [venue]:
-            for side in sides:
-                self.quotes.setdefault(here, {})[side] = {}
-
-    def put(self, venue: int, side: Side, price: int, quantity: int) -> None:
-        levels = self.quotes.setdefault(venue, {}).setdefault(side, {})
-        levels[price] = quantity
-        if quantity == 0:
-            del levels[price]
-
-    def slot(self, side: Side) -> tuple[int, int, int] | None:
-        """The one (venue, price, quantity) of an NBBO's side."""
-        held = [(venue, price, q) for venue, sides in self.quotes.items() for price, q in sides.get(side, {}).items()]
-        return held[0] if held else None
-
-    @property
-    def top(self) -> Top:
-        return tuple(best(side, [p for sides in self.quotes.values() for p in sides.get(side, {})]) for side in SIDES)  # type: ignore[return-value]
-
-
-@dataclass
-class Source:
-    number: int
-    role: str
-    venue: int
-    rank: int
-    trusted: bool = True
-    states: dict[int, State] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -132,10 +70,11 @@ class Message:
     last: Event | None = None  # of those that were taken
 
 
-class Composer:
+class Composer(Words):
     def __init__(self) -> None:
-        self.sources: list[Source] = []
-        self.statuses: dict[int, int] = {}
+        super().__init__()
+        self.shown_status: dict[int, int] = {}
+        self.sessions: dict[int, tuple[int, int]] = {}  # by source: arrival and state
         self.trades: list[Event] = []
         self.changed: dict[int, None] = {}
         self.arrivals = 0
@@ -153,10 +92,14 @@ class Composer:
 
     def unsubscribe(self, source: int, instrument: int) -> None:
         if self.sources[source].states.pop(instrument, None) is not None:
+            self.settle_status(instrument)
             self.settle(instrument)
 
     def trust(self, source: int, trusted: bool) -> None:
+        if self.sources[source].trusted == trusted:
+            return
         self.sources[source].trusted = trusted
+        self.settle_status(*self.sources[source].states)
         self.settle(*self.sources[source].states)
 
     def rank(self, source: int, rank: int) -> None:
@@ -165,9 +108,14 @@ class Composer:
 
     def reset(self, source: int, instrument: int | None = None) -> None:
         of = self.sources[source]
+        if instrument is None:
+            self.sessions.pop(source, None)
         for here in list(of.states) if instrument is None else [instrument] if instrument in of.states else []:
-            of.states[here] = State()
-            of.states[here].waits = of.role == "depth"
+            old, new = of.states[here], State()
+            new.waits = of.role == "depth"
+            new.denied_at = old.denied_at
+            of.states[here] = new
+            self.settle_status(here)
             self.settle(here)
 
     # ---- who leads (rule 6)
@@ -180,7 +128,7 @@ class Composer:
         return [other for other in self.sources if other is not source and self.good(other, instrument)]
 
     def leader(self, instrument: int, role: str, venue: int = 0) -> int:
-        """The first by rank that may lead; -1 if none may."""
+        """The first by rank that may lead, of prints one that is not quiet before one that is; -1 if none may."""
         candidates = []
         for source in self.sources:
             state = source.states.get(instrument)
@@ -188,9 +136,10 @@ class Composer:
                 continue
             if role != "prints" and (source.role != role or source.venue != venue):
                 continue
-            if not state.suspect or not self.others_good(source, instrument):
-                candidates.append((source.rank, source.number))
-        return min(candidates)[1] if candidates else -1
+            alone = not self.others_good(source, instrument)
+            if not state.suspect or (state.suspect != "scale" and alone):
+                candidates.append((role == "prints" and state.quiet, source.rank, source.number))
+        return min(candidates)[2] if candidates else -1
 
     def led(self, instrument: int, role: str, venue: int = 0) -> State | None:
         leader = self.leader(instrument, role, venue)
@@ -252,7 +201,7 @@ class Composer:
             for venue in sorted({source.venue for source in self.sources}):
                 leaders += [self.leader(instrument, "depth", venue), self.leader(instrument, "top", venue)]
             tops = [(self.best(instrument, side), self.nbbo(instrument, side)) for side in SIDES]
-            now = (tops, {leader for leader in leaders if leader >= 0}, self.statuses.get(instrument, 0))
+            now = (tops, {leader for leader in leaders if leader >= 0}, self.status(instrument))
             if now != self.seen.get(instrument, ([(None, None)] * 2, set(), 0)):
                 self.changed[instrument] = None
             self.seen[instrument] = now
@@ -289,6 +238,7 @@ class Composer:
 
     def open(self, source: Source, state: State, event: Event) -> None:
         count, skips, suspect = self.old(source, state, event)
+        state = source.states[event.instrument]
         if count:
             source.counts[count] += 1
         self.message = Message(state, event.instrument, event, skips, suspect)
@@ -310,6 +260,10 @@ class Composer:
             return "", False, ""
         alone = not self.others_good(source, event.instrument)
         if back > REPLAY_NS:
+            if not overwrites and not alone and not event.sequence:
+                latest = state.latest
+                self.reset(source.number, event.instrument)
+                source.states[event.instrument].latest = latest
             return "replayed", numbered or not alone, "" if alone else "replay"
         if numbered or not overwrites:
             return "reordered", numbered, ""
@@ -335,7 +289,7 @@ class Composer:
             return
         quantity = event.quantity if event.price else 0
         if source.role == "nbbo":
-            if event.conditions & Condition.NON_FIRM or self.statuses.get(event.instrument) in HALTED:
+            if event.conditions & Condition.NON_FIRM or self.status(event.instrument) in HALTED:
                 quantity = 0
             state.clear(sides)  # one slot, whatever the venue
         elif event.kind == Kind.QUOTE:
@@ -376,37 +330,47 @@ class Composer:
         else:
             self.arrivals += 1
             last = message.last
+            if not state.has:
+                state.since = self.arrivals
             state.has = True
             state.arrived = self.arrivals
             state.sequence = message.first.sequence
             state.latest = max(state.latest, min(last.ts_event, last.ts_recv) if last.ts_recv > 0 else last.ts_event)
             source.counts["updates"] += 1
             self.count_peers(source, source.role, instrument)
-            state.suspect = self.judge(source, state, instrument)
+            bid, ask = state.top
+            if bid is not None and ask is not None:
+                if apart(state.top, state.was):
+                    state.since = self.arrivals
+                state.was = state.top
+            if source.role != "montage" and bid is not None and ask is not None and bid > ask:
+                state.suspect = "crossed"
+            else:
+                state.suspect = ""
+                self.judge(instrument, source, last.ts_recv)
+            if not state.suspect and source.trusted:
+                self.lay_anchor(instrument, source, last.ts_recv)
         if state.suspect:
             source.counts["suspect_run"] += 1
-            source.counts[{"scale": "scaled"}.get(state.suspect, state.suspect)] += 1
+            if state.suspect == "crossed":
+                source.counts["crossed"] += bool(self.others_good(source, instrument))
+            elif state.suspect != "scale":
+                source.counts[state.suspect] += 1
+            elif state.denied_at:
+                source.counts["scaled"] += 1
         else:
-            state.good = state.top
             source.counts["suspect_run"] = 0
         self.settle(instrument)
         if source.role == "nbbo" and self.led(instrument, "nbbo") is state and not message.skips:
             self.count_disagreement(source, state, instrument)
 
-    def judge(self, source: Source, state: State, instrument: int) -> str:
-        bid, ask = state.top
-        if source.role != "montage" and bid is not None and ask is not None and bid > ask:
-            return "crossed"
-        tops = [other.states[instrument].top for other in self.others_good(source, instrument)]
-        if any(whole(state.top) and whole(top) and not apart(state.top, top) for top in tops):
-            return ""
-        return "scale" if any(apart(state.top, top) and not apart(state.good, top) for top in tops) else ""
-
     def count_peers(self, source: Source, role: str, instrument: int) -> None:
         for peer in self.sources:
             same = peer.role == role and (peer.venue == source.venue or role == "prints")
-            if source.trusted and same and peer is not source and instrument in peer.states:
-                peer.counts["peer_updates"] += 1
+            if not source.trusted or not same or peer is source or instrument not in peer.states:
+                continue
+            left_out = role == "prints" and peer.counts["trades"] and not peer.states[instrument].prints
+            peer.counts["peer_updates"] += not left_out
 
     def count_disagreement(self, source: Source, state: State, instrument: int) -> None:
         """A round lot of a depth or top stands above the NBBO, and did at the message before."""
@@ -430,20 +394,77 @@ class Composer:
         source.counts["trades"] += 1
         state.prints = True
         self.count_peers(source, "prints", event.instrument)
+        self.hear_print(source, state, event)
+        if source.role == "prints":
+            self.weigh_print(source, state, event)
         if self.leader(event.instrument, "prints") == source.number:
             self.trades.append(event)
 
-    def market_state(self, source: Source, event: Event) -> None:
-        if not source.trusted or not Status.TRADING <= event.conditions <= Status.QUOTE_ONLY:
+    def hear_print(self, source: Source, state: State, event: Event) -> None:
+        """Who is quiet while others give prints."""
+        state.run = state.run + 1 if state.gap < QUIET_PRINTS else 0
+        if state.quiet and state.run >= QUIET_PRINTS:
+            state.quiet = False
+        state.gap = 0
+        for other in self.sources:
+            its = other.states.get(event.instrument)
+            if other is source or its is None or not its.prints or not source.trusted:
+                continue
+            if its.gap == 0:
+                its.gap_since = event.ts_recv
+            its.gap += 1
+            if not its.quiet and its.gap >= QUIET_PRINTS and event.ts_recv - its.gap_since >= QUIET_NS:
+                its.quiet, its.run = True, 0
+
+    def weigh_print(self, source: Source, state: State, event: Event) -> None:
+        """A line of prints alone says a price, and is judged by it."""
+        regular = not event.conditions & NO_PRICE or event.conditions & Condition.ODD_LOT
+        if event.kind != Kind.TRADE or not regular or not 0 < event.price <= MOST_PRICE:
             return
-        if self.statuses.get(event.instrument) == event.conditions:
-            return
-        self.statuses[event.instrument] = event.conditions
-        if event.conditions in HALTED:
-            for other in self.sources:
-                if other.role == "nbbo" and event.instrument in other.states:
-                    other.states[event.instrument].clear(SIDES)
+        self.arrivals += 1
+        state.print, state.print_at, state.arrived = event.price, event.ts_recv, self.arrivals
+        top = (event.price, event.price)
+        if state.was == (None, None) or apart(top, state.was, 2):
+            state.since = self.arrivals
+        state.was = top
+        state.suspect = ""
+        self.judge(event.instrument, source, event.ts_recv)
+        source.counts["scaled"] += state.suspect == "scale" and bool(state.denied_at)
         self.settle(event.instrument)
+
+    # ---- states of the market
+
+    def status(self, instrument: int) -> int:
+        """What a trusted source told last, 0 if none did."""
+        if instrument == NO_INSTRUMENT:
+            told = [told for source, told in self.sessions.items() if self.sources[source].trusted]
+        else:
+            told = [
+                (source.states[instrument].status_at, source.states[instrument].status)
+                for source in self.sources
+                if source.trusted and instrument in source.states
+            ]
+        return max(told, default=(0, 0))[1]
+
+    def market_state(self, source: Source, event: Event) -> None:
+        if not Status.TRADING <= event.conditions <= Status.QUOTE_ONLY:
+            return
+        state = source.states[event.instrument]
+        self.arrivals += 1
+        state.status, state.status_at = event.conditions, self.arrivals
+        self.settle_status(event.instrument)
+
+    def settle_status(self, *instruments: int) -> None:
+        for instrument in instruments:
+            status = self.status(instrument)
+            if status == self.shown_status.get(instrument, 0):
+                continue
+            self.shown_status[instrument] = status
+            if status in HALTED:
+                for other in self.sources:
+                    if other.role == "nbbo" and instrument in other.states:
+                        other.states[instrument].clear(SIDES)
+            self.settle(instrument)
 
     def venue_event(self, source: Source, event: Event) -> None:
         if event.kind == Kind.CLEAR and event.side <= Side.ASK and not event.reserved:
@@ -451,7 +472,7 @@ class Composer:
             for state in source.states.values():
                 state.waits = False
         elif event.kind == Kind.STATUS:
-            if source.trusted:
-                self.statuses[NO_INSTRUMENT] = event.conditions
+            self.arrivals += 1
+            self.sessions[source.number] = (self.arrivals, event.conditions)
         else:
             source.counts["refused"] += 1
