@@ -354,7 +354,7 @@ def test_datagrams_that_do_not_come_make_the_line_mute_and_the_socket_stays():
 
 def test_what_a_line_said_while_we_slept_is_heard_before_it_is_judged():
     """And datagrams that found no room meanwhile are not its fault."""
-    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1", attached=False)
+    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1")
     lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
     pump = Pump(lines, [ScriptedProvider()])
     lines.start(pump.now)
@@ -373,7 +373,7 @@ def test_what_a_line_said_while_we_slept_is_heard_before_it_is_judged():
 
 
 def test_a_loop_that_is_always_late_judges_all_the_same():
-    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1", attached=False)
+    feed = ScriptedFeed("iex", LineFacts("depth", 8, silent_after=5 * S), "udp://127.0.0.1:1")
     lines = Lines([feed], Aggregator(Instruments(), ScriptedComposer()))
     pump = Pump(lines, [ScriptedProvider()])
     lines.start(pump.now)
