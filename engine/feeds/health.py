@@ -151,7 +151,7 @@ class LineHealth:
         self.delay: int | None = None  #: receipt less stamp of its last update
         self._least: int | None = None  # the least of them: its clock's offset and its best delay
         self._bad_at = 0  # when a fault was seen last
-        self._bad_updates = 0  # its updates then
+        self._bad_updates = (0, 0)  # its updates then, without and with prints
         self._faults_at = -self.rules.repeated_within
         self._history: deque[tuple[int, Reading]] = deque()  # readings of the last window
         self._late = 0  # readings in a row that were late
@@ -196,7 +196,7 @@ class LineHealth:
     def silent(self, now: int, reason: str) -> None:
         """Not even heartbeats come on a line that has no connection to lose."""
         if self.state == "live":
-            self._bad_at, self._bad_updates = now, self._seen.delivered
+            self._bad_at, self._bad_updates = now, (self._seen.updates, self._seen.delivered)
             self._charge("mute", now)
             self._enter("mute", reason, now)
 
@@ -266,7 +266,7 @@ class LineHealth:
         fault = self._mute(reading, now) or self._wrong(reading) or self._ahead(reading, now)
         fault = fault or self._lagging(reading, fresh, now)
         if fault is not None:
-            self._bad_at, self._bad_updates = now, reading.delivered
+            self._bad_at, self._bad_updates = now, (reading.updates, reading.delivered)
             self._history.clear()
             self._history.append((now, reading))
             if self.state != fault[0]:
@@ -352,10 +352,11 @@ class LineHealth:
 
     def _recovered(self, reading: Reading, now: int) -> bool:
         if self.state == "mute" and self.alone:
-            return reading.delivered > self._bad_updates
+            return reading.delivered > self._bad_updates[1]
         seen = reading.witnesses or not self.exempt or self.state == "mute"
         hold = self.hold if seen else max(self.hold, self.rules.alone_hold)
-        good = reading.delivered - self._bad_updates
+        quotes = self.state == "quarantined" and reading.updates > 0  # prints say nothing of them
+        good = reading.updates - self._bad_updates[0] if quotes else reading.delivered - self._bad_updates[1]
         return good >= self.rules.recovery_updates and now - self._bad_at >= hold
 
     def _learn_rate(self, reading: Reading, now: int) -> None:

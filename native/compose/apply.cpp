@@ -349,7 +349,7 @@ void Composer::close() {
     } else {
         ++line.suspect_run;
         const bool others_good = (board.good & ~(uint64_t{1} << index_)) != 0;  // else the market itself may be crossed
-        line.crossed += state.suspect == Suspect::CROSSED && others_good;
+        line.crossed += state.suspect == Suspect::CROSSED && (others_good || !source.trusted);
         line.scaled += state.suspect == Suspect::SCALE && state.denied_at != 0;
     }
     const uint64_t bit = uint64_t{1} << index_;

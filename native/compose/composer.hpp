@@ -212,7 +212,8 @@ class Composer {
     int camp(uint32_t source, uint32_t instrument, uint64_t voters) const;
     bool judge(int64_t now);
     void lay_anchor(int64_t now);
-    bool settle(uint64_t voters, int64_t now);
+    bool calm(uint64_t others) const;
+    bool settle(uint64_t others, int64_t now);
     void weigh_print(Source& source, State& state, const Event& event);
 
     // states of the market: elect.cpp

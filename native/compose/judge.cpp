@@ -11,7 +11,10 @@ namespace {
 // overlap, so a thin book is never far from a tight one.
 bool above(int64_t bid, int64_t ask, int64_t part) { return bid != 0 && ask != 0 && bid - ask > ask / part; }
 bool below(int64_t ask, int64_t bid, int64_t part) { return bid != 0 && ask != 0 && bid - ask > bid / part; }
+bool overlap(const Price& a, const Price& b) { return a.side[0] <= b.side[1] && b.side[0] <= a.side[1]; }
 bool apart(const Price& a, const Price& b, int64_t part) {
+    if (overlap(a, b)) [[likely]]
+        return false;
     return above(a.side[0], b.side[1], part) || below(a.side[1], b.side[0], part);
 }
 bool near(int64_t a, int64_t b) { return a != 0 && b != 0 && std::max(a, b) - std::min(a, b) <= std::min(a, b) / 10; }
@@ -57,6 +60,19 @@ int Composer::camp(uint32_t source, uint32_t instrument, uint64_t voters) const 
     return count;
 }
 
+// Whether nobody is contradicted, or was. `others` have a say.
+inline bool Composer::calm(uint64_t others) const {
+    const State& mine = *source_->states[instrument_];
+    if (mine.denied_at != 0 || (boards_[instrument_]->disputed & ~(uint64_t{1} << index_)) != 0) return false;
+    for (; others != 0; others &= others - 1) {
+        const auto other = static_cast<uint32_t>(std::countr_zero(others));
+        if (overlap(mine.top, sources_[other]->states[instrument_]->top)) [[likely]]
+            continue;
+        if (contradicts(index_, other, instrument_)) return false;
+    }
+    return true;
+}
+
 // Judges the source that has just spoken; where it is contradicted or somebody was, the others as well. Whether one of
 // those is judged otherwise now.
 bool Composer::judge(int64_t now) {
@@ -74,23 +90,15 @@ bool Composer::judge(int64_t now) {
     }
     state.suspect = Suspect::NO;
     const uint64_t others = voters(board, now) & ~(uint64_t{1} << index_);
-    const bool changed = settle(others, now);
+    const bool changed = !calm(others) && settle(others, now);
     if (state.suspect == Suspect::NO && source.trusted) lay_anchor(now);
     return changed;
 }
 
-// Whether others are judged otherwise than before. `others` have a say.
+// Judges all; whether others are judged otherwise than before. `others` have a say.
 bool Composer::settle(uint64_t others, int64_t now) {
     Board& board = *boards_[instrument_];
     const uint64_t me = uint64_t{1} << index_;
-    State& mine = *source_->states[instrument_];
-    bool calm = mine.denied_at == 0 && (board.disputed & ~me) == 0;
-    for (uint64_t left = others; calm && left != 0; left &= left - 1) {
-        calm = !contradicts(index_, static_cast<uint32_t>(std::countr_zero(left)), instrument_);
-    }
-    if (calm) [[likely]]
-        return false;
-
     const uint64_t all = source_->trusted ? others | me : others;
     const uint64_t quoting = (board.good | board.disputed) & ~me;
     struct Verdict {
@@ -164,7 +172,7 @@ void Composer::weigh_print(Source& source, State& state, const Event& event) {
     state.was = price;
     state.suspect = Suspect::NO;
     const uint64_t others = voters(*boards_[instrument_], event.ts_recv) & ~(uint64_t{1} << index_);
-    const bool changed = settle(others, event.ts_recv);
+    const bool changed = !calm(others) && settle(others, event.ts_recv);
     source.line.scaled += state.suspect == Suspect::SCALE && state.denied_at != 0;
     if (changed) {
         recompose(index_, instrument_, event.ts_event, event.ts_recv);

@@ -19,7 +19,8 @@ Open points settled here:
   A source is suspect of "scale" where one that contradicts it has more agreeing with it; where as many, by the
   *anchor*, the last top that was believed: one that contradicts the anchor loses against one that does not; else the
   one loses that came to its word later. All are judged at each message that is contradicted, and while one is suspect.
-* What is crossed counts as ``crossed`` where another source is good: else it may be the market that is.
+* What is crossed counts as ``crossed`` where another source is good, else it may be the market that is; and of a source
+  that is not trusted.
 * What was contradicted by somebody who spoke after it had come to its word stays so for ten seconds after, whoever has
   left, while it contradicts the anchor and nobody agrees. Only such messages count as ``scaled``.
 * The anchor follows narrow tops that do not contradict it; others where somebody agrees, or a minute later.
@@ -353,7 +354,7 @@ class Composer(Words):
         if state.suspect:
             source.counts["suspect_run"] += 1
             if state.suspect == "crossed":
-                source.counts["crossed"] += bool(self.others_good(source, instrument))
+                source.counts["crossed"] += bool(self.others_good(source, instrument)) or not source.trusted
             elif state.suspect != "scale":
                 source.counts[state.suspect] += 1
             elif state.denied_at:
