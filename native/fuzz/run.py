@@ -30,6 +30,7 @@ from tests.reference import (  # noqa: E402 - from the checkout this file is in
     capture,
     iex,
     itch,
+    journal,
     lobster,
     wire_alpaca,
     wire_finnhub,
@@ -72,6 +73,7 @@ ENCODERS = {
     "finnhub": wire_finnhub.random_frame,
     "schwab": wire_schwab.random_frame,
     "venue": lambda draw, count: draw.randbytes(8 * count),
+    "journal": journal.random_records,
 }
 
 
@@ -90,7 +92,8 @@ def compiler() -> tuple[str, bool]:
 def build(folder: Path, targets: list[str], name: str, guided: bool) -> None:
     """Compiles the kernels once and links a program for each target."""
     sources = [NATIVE / "symbols.cpp", NATIVE / "targets.cpp"]
-    sources += [path for part in ("decode", "wire", "book", "venue") for path in sorted((NATIVE / part).glob("*.cpp"))]
+    parts = ("decode", "wire", "book", "venue", "journal")
+    sources += [path for part in parts for path in sorted((NATIVE / part).glob("*.cpp"))]
     compile_flags = [*FLAGS, f"-fsanitize={SANITIZERS}{',fuzzer-no-link' if guided else ''}"]
     link_flags = [*FLAGS, f"-fsanitize={SANITIZERS}{',fuzzer' if guided else ''}"]
     commands, objects = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from typing import NamedTuple
 
@@ -69,3 +70,13 @@ def find_record(data: bytes, start: int, seed: int) -> tuple[int, int, int] | No
         if entry is not None and data[at : at + 8] != bytes(8):
             return at, entry.sequence, entry.place
     return None
+
+
+def random_records(draw: random.Random, count: int) -> bytes:
+    """Records of a few commits."""
+    entries, place = [], 0
+    for sequence in range(1, count + 1):
+        payload = draw.randbytes(draw.randrange(40))
+        entries.append(Entry(sequence, draw.getrandbits(40), draw.randrange(256), 1, place, payload))
+        place = draw.choice([0, place + 1])
+    return b"".join(encode(entry, 7) for entry in entries)
