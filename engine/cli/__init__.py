@@ -16,6 +16,7 @@ __all__ = ["main"]
 _COMMANDS: Final = {
     "demo": "engine.cli.demo",
     "doctor": "engine.cli.doctor",
+    "journal": "engine.cli.journal",
     "record": "engine.cli.record",
     "replay": "engine.cli.replay",
     "sim": "engine.cli.sim",
