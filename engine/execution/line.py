@@ -20,7 +20,8 @@ class Line:
         ready: it may get new orders: its line is up, and a complete snapshot was digested since it came up.
         open: children that are not proven over, by their first id.
         broken: symbols of which more traded than was ordered; they get no new order here any more.
-        agreed_ts: when the last complete snapshot was asked for; 0 before the first.
+        first_ts, agreed_ts: when the first and the last complete snapshot were asked for; 0 before.
+        doubts: symbols whose position there is not what our fills make of it: (theirs, ours).
     """
 
     def __init__(self, facts: BrokerFacts) -> None:
@@ -31,12 +32,12 @@ class Line:
         self.ready = False
         self.open: dict[str, Child] = {}
         self.broken: dict[str, str] = {}
-        self.asked_ts = self.agreed_ts = 0
+        self.asked_ts = self.agreed_ts = self.first_ts = 0
         self.awaiting = False
         self.net: dict[str, int] = {}  # what our fills make of each symbol's position
         self.changes: dict[str, int] = {}  # how often they changed it
         self._baseline: dict[str, int] | None = None
-        self._doubts: dict[str, tuple[int, int]] = {}  # symbol -> (stated, ours) of a snapshot that did not agree
+        self.doubts: dict[str, tuple[int, int]] = {}
         self._strangers: dict[str, str] = {}  # symbol -> an order there that is not ours
         self._asked_changes: dict[str, int] = {}
         self._level = self._capacity = max(1, facts.requests_per_minute // 6) * _MINUTE  # ten seconds' worth
@@ -80,17 +81,17 @@ class Line:
             self._baseline = {symbol: stated.get(symbol, 0) - self.net.get(symbol, 0) for symbol in symbols}
             return False
         again = False
-        for symbol in {**stated, **self._baseline, **self.net, **self._doubts}:
+        for symbol in {**stated, **self._baseline, **self.net, **self.doubts}:
             if self.changes.get(symbol, 0) != self._asked_changes.get(symbol, 0):
-                again = again or symbol in self._doubts
+                again = again or symbol in self.doubts
                 continue
             ours = self._baseline.get(symbol, 0) + self.net.get(symbol, 0)
             found = stated.get(symbol, 0), ours
             if found[0] == ours:
-                self._doubts.pop(symbol, None)
+                self.doubts.pop(symbol, None)
             else:
-                again = again or self._doubts.get(symbol) != found
-                self._doubts[symbol] = found
+                again = again or self.doubts.get(symbol) != found
+                self.doubts[symbol] = found
         return again
 
     def strangers(self, found: dict[str, str]) -> None:
@@ -103,12 +104,12 @@ class Line:
 
     def quarantine(self, symbol: str) -> str:
         """Why a symbol gets no new order here: something is there that we cannot explain; "" where it may."""
-        if not (self.broken or self._doubts or self._strangers):
+        if not (self.broken or self.doubts or self._strangers):
             return ""
         if symbol in self.broken:
             return self.broken[symbol]
-        if symbol in self._doubts:
-            stated, ours = self._doubts[symbol]
+        if symbol in self.doubts:
+            stated, ours = self.doubts[symbol]
             return f"its position is {stated}e-9 there, {ours}e-9 by our fills"
         return f"order {self._strangers[symbol]} is not ours" if symbol in self._strangers else ""
 
@@ -120,6 +121,6 @@ class Line:
             "ready": self.ready,
             "open_orders": len(self.open),
             "quarantined": {
-                symbol: self.quarantine(symbol) for symbol in {**self.broken, **self._doubts, **self._strangers}
+                symbol: self.quarantine(symbol) for symbol in {**self.broken, **self.doubts, **self._strangers}
             },
         }

@@ -56,7 +56,7 @@ AUDIT_NS: Final = 2_000_000_000  #: a working child of which nothing was heard f
 ANSWER_NS: Final = 1_500_000_000  #: a read that was not answered within this is asked for again
 WITHDRAW_NS: Final = 1_000_000_000  #: a cancel that did not end the order within this is sent again
 SNAPSHOT_NS: Final = 3_000_000_000  #: a snapshot that did not come within this is asked for again
-RECONCILE_NS: Final = 30_000_000_000  #: between snapshots while all is well
+RECONCILE_NS: Final = 15_000_000_000  #: between snapshots while all is well
 OVERLAP_NS: Final = 60_000_000_000  #: how far before the last agreement executions are asked for again
 _STRANGERS: Final = 1_000  #: ids of ours that could not be read, asked for once each
 
@@ -317,7 +317,8 @@ class Orders:
 
     def _reconcile(self, line: Line, now: int) -> None:
         oldest = next(iter(line.open.values())).sent_ts if line.open else now
-        since = min(oldest, line.agreed_ts or now)
+        agreed = line.first_ts if line.doubts else line.agreed_ts  # what does not agree may be an old bust
+        since = min(oldest, agreed or now)
         line.asks(now)
         line.spend(now)
         self.commands.append(Reconcile(line.name, max(0, since - OVERLAP_NS)))
@@ -361,5 +362,6 @@ class Orders:
         line.strangers(foreign)
         again = line.compare(snapshot.positions)
         line.ready, line.agreed_ts = True, line.asked_ts
+        line.first_ts = line.first_ts or line.asked_ts
         self._timers.set(line, now + (SPACING_NS if again else RECONCILE_NS))
         self._owner.opened(line, snapshot, now)

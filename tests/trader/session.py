@@ -53,13 +53,13 @@ class Session:
         self.asked: dict[int, int] = {}
         self.killed = 0
         names = ["one", "two"][: self.random.randint(1, 2)]
-        facts = tuple(BrokerFacts(name, native_replace=self.random.random() < 0.7) for name in names)
+        self.make(names)
+        facts = tuple(broker.facts for broker in self.brokers.values())
         limits = Limits(
             orders_per_second=None, orders_per_minute=None, duplicates=None, order_notional=None, gross_exposure=None,
             data_age=None, collar_bps=None,
         )  # fmt: skip
         self.setup = TraderSetup(f"{seed:08x}ffff", facts, limits, seed)
-        self.brokers = {one.name: Broker(one, Random(seed * 7 + place), self) for place, one in enumerate(facts)}
         self.trader = Trader(self.setup, algo=self.algo)
         self.keep(SETUP, encode_setup(self.setup))
         self.inputs += [Restart(), Listing(3, "AAPL", NANO // 100, NANO), self.top()]
@@ -68,6 +68,13 @@ class Session:
             self.trouble(broker)
         for number in range(1, parents + 1):
             self.at(self.now + self.random.randrange(1, 8) * NANO, lambda number=number: self.submit(number))
+
+    def make(self, names):
+        """The brokers."""
+        self.brokers = {}
+        for place, name in enumerate(names):
+            facts = BrokerFacts(name, native_replace=self.random.random() < 0.7)
+            self.brokers[name] = Broker(facts, Random(self.seed * 7 + place), self)
 
     def algo(self, plain):
         return Scatter(plain["seed"])
@@ -153,9 +160,7 @@ class Session:
         """The process ends after the journal took the batch and some of its commands left; a new one begins."""
         self.send(commands)
         self.killed += 1
-        for broker in self.brokers.values():
-            broker.up = False
-        self.waiting.clear()
+        self.disconnect_all()
         before = state_of(self.trader)
         self.trader, rerun = recover(self.records, self.setup, algo=self.algo)
         if rerun.first_difference:
@@ -166,6 +171,11 @@ class Session:
         self.inputs = [Restart(), Listing(3, "AAPL", NANO // 100, NANO), self.top()]
         for broker in self.brokers.values():
             self.connect(broker, self.random.randrange(2000) * MS)
+
+    def disconnect_all(self):
+        for broker in self.brokers.values():
+            broker.up = False
+        self.waiting.clear()
 
     def run(self):
         """To the end; returns what went wrong."""
@@ -228,28 +238,38 @@ class Session:
                 ):
                     self.fail(f"{child.id}: {child.cumulative} is not the sum of its fills")
 
+    def truths(self):
+        """Each order as it really is: broker, client order id, whether it works, what may trade, what did."""
+        for name, broker in self.brokers.items():
+            for order in {id(one): one for one in broker.orders.values()}.values():
+                yield name, order.id, order.live, order.leaves + order.gross, order.filled
+
+    def positions(self):
+        """Symbol and quantity, once a broker."""
+        for broker in self.brokers.values():
+            yield from broker.position.items()
+
     def check_end(self):
         if self.problems:
             return
-        position: dict[str, int] = {}
-        for name, broker in self.brokers.items():
-            line = self.trader.orders.lines[name]
+        for name, line in self.trader.orders.lines.items():
             for child in line.open.values():
                 self.fail(f"{child.id} is not resolved: {child.state}, {child.stated}, {child.replacement}")
-            for order in {id(one): one for one in broker.orders.values()}.values():
-                child = self.trader.children.get(order.id)
-                if child is None:
-                    self.fail(f"{order.id} is lost")
-                elif child.cumulative != order.filled:
-                    self.fail(f"{order.id} filled {order.filled}, the trader has {child.cumulative} in {child.state}")
-                elif child.inferred is not None:
-                    self.fail(f"{order.id}: a fill is still inferred")
-                if order.live:
-                    self.fail(f"{order.id} still works")
-            for symbol, quantity in broker.position.items():
-                position[symbol] = position.get(symbol, 0) + quantity
             if (reason := line.quarantine("AAPL")) and not self.killed:
-                self.fail(f"in quarantine: {reason}")
+                self.fail(f"{name} has it in quarantine: {reason}")
+        for _, name, live, _, filled in self.truths():
+            child = self.trader.children.get(name)
+            if child is None:
+                self.fail(f"{name} is lost")
+            elif child.cumulative != filled:
+                self.fail(f"{name} filled {filled}, the trader has {child.cumulative} in {child.state}")
+            elif child.inferred is not None:
+                self.fail(f"{name}: a fill is still inferred")
+            if live:
+                self.fail(f"{name} still works")
+        position: dict[str, int] = {}
+        for symbol, quantity in self.positions():
+            position[symbol] = position.get(symbol, 0) + quantity
         for symbol, quantity in position.items():
             ours = self.trader.positions[self.trader.traded[symbol].index].quantity
             if ours != quantity:

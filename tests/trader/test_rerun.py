@@ -9,6 +9,7 @@ from engine.risk.limits import Limits
 from engine.trader import TraderSetup, recover, replay_journal
 from engine.trader.rerun import decode_setup
 from tests.trader.desk import NANO, UID, Desk, Kept
+from tests.trader.exchange_session import ExchangeSession
 from tests.trader.session import Session, state_of
 
 ONE = f"{UID[:8]}-1-1"
@@ -97,6 +98,11 @@ def test_a_later_version_is_refused():
 # ---- everything wrong at once
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_nothing_is_lost_or_doubled_whatever_brokers_and_kills_do(seed):
     assert Session(seed, duration=20 * NANO).run() == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nor_on_simulated_brokers_with_all_their_faults_and_cash_agrees_to_the_cent(seed):
+    assert ExchangeSession(seed).run() == []

@@ -333,7 +333,7 @@ def test_time_does_not_go_back():
 def test_with_nothing_to_do_there_is_no_timer_but_the_next_snapshot():
     assert Desk(up=False).trader.next_timer == NEVER
     desk = Desk()
-    assert desk.trader.next_timer - desk.now > 20 * NANO
+    assert desk.trader.next_timer - desk.now > 10 * NANO
 
 
 def test_sessions_and_tops_reach_the_algorithm():
