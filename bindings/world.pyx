@@ -55,8 +55,8 @@ cdef extern from "world/world.hpp" namespace "tf::world":
         int64_t next_time()
         void advance(int64_t) nogil
         void submit(const OrderRecord*, size_t) nogil
-        const Events& events()
-        const vector[ReportRecord]& reports()
+        const Events& tell()
+        const vector[ReportRecord]& reports() nogil
         void forget_events()
         void forget_reports(size_t)
         void show(uint32_t, vector[Event]&)
@@ -119,31 +119,36 @@ cdef class World:
         with nogil:
             self.world.advance(until)
         self.busy = False
-        events = array_copy(EVENT_TYPE, self.world.events().first, self.world.events().count, 64)
+        cdef const Events* told = &self.world.tell()
+        events = array_copy(EVENT_TYPE, told.first, told.count, 64)
         self.world.forget_events()
         return events
 
-    def submit(self, orders, /):
-        """Carries out requests of others now, whatever their ``ts``; the reports they caused to others than agents.
+    def submit(self, orders, int64_t at, /):
+        """Requests of others at a time, whatever their ``ts``; the reports they caused at once to others than agents.
 
         Raises:
             TypeError: not an array of ORDER.
-            ValueError: owner 0, or an order id without the highest bit: those are the agents'.
+            ValueError: a time that is past, owner 0, or an order id without the highest bit: those are the agents'.
         """
         if not isinstance(orders, _numpy.ndarray) or orders.dtype != ORDER_TYPE or orders.ndim != 1:
             raise TypeError("orders must be a one-dimensional numpy.ndarray of engine.ORDER")
         cdef np.ndarray rows = _numpy.ascontiguousarray(orders)
         cdef const OrderRecord* first = <const OrderRecord*>np.PyArray_DATA(rows)
         cdef size_t n = <size_t>rows.shape[0]
-        cdef size_t at
-        for at in range(n):
-            if first[at].owner == 0:
-                raise ValueError(f"orders[{at}] has owner 0, that of the agents; expected 1 or more")
-            if first[at].order_id < OUTSIDE:
-                raise ValueError(f"orders[{at}] has order_id {first[at].order_id}; expected {OUTSIDE} or more")
+        cdef size_t row
+        for row in range(n):
+            if first[row].owner == 0:
+                raise ValueError(f"orders[{row}] has owner 0, that of the agents; expected 1 or more")
+            if first[row].order_id < OUTSIDE:
+                raise ValueError(f"orders[{row}] has order_id {first[row].order_id}; expected {OUTSIDE} or more")
+        if at < self.world.now():
+            raise ValueError(f"at is {at}; expected {self.world.now()} or later")
         self.enter()
-        cdef size_t before = self.world.reports().size()
+        cdef size_t before
         with nogil:
+            self.world.advance(at)
+            before = self.world.reports().size()
             self.world.submit(first, n)
         self.busy = False
         return self.taken(before)

@@ -143,6 +143,42 @@ class VenueBook:
         self.top = Top(slot, self.top.ask) if side is Side.BID else Top(self.top.bid, slot)
 
 
+class _Made:
+    """A world, cut into batches that end on a grid of its interval."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @property
+    def next_time(self) -> int:
+        """The end of the interval in which something happens next."""
+        world = self.world
+        if (time := world.next_time) == NEVER:
+            return NEVER
+        close = world.start + ((time - world.start) // world.interval + 1) * world.interval
+        return min(close, world.end) if time < world.end else close
+
+    def take(self) -> npt.NDArray[Any]:
+        return self.world.advance(self.next_time)
+
+
+class _Played:
+    """Batches of a tape, each complete at its time of receipt."""
+
+    def __init__(self, batches: Iterator[npt.NDArray[Any]]) -> None:
+        self._batches = batches
+        self._next = next(batches, None)
+
+    @property
+    def next_time(self) -> int:
+        return NEVER if self._next is None else int(self._next["ts_recv"][-1])
+
+    def take(self) -> npt.NDArray[Any]:
+        taken, self._next = self._next, next(self._batches, None)
+        assert taken is not None
+        return taken
+
+
 class Market:
     """A multi-venue market that is asked for what happened until a time, batch by batch.
 
@@ -188,25 +224,40 @@ class Market:
         self._nbbo = [NO_TOP] * len(self.symbols)
         self._orders: dict[tuple[int, int], list[int]] = {}  # (instrument, id) -> [venue, side, price, quantity]
         self._pending: dict[int, tuple[list[Level], list[Print]]] = {}  # of atomic events whose end is to come
-        self._batches = iter(world) if source is None else _moved(source, start, len(self.symbols))
-        self._next = next(self._batches, None)
+        self._source = _Made(world) if source is None else _Played(_moved(source, start, len(self.symbols)))
 
     @property
     def next_time(self) -> int:
         """When the next batch is complete, ns since epoch; NEVER after the last."""
-        return NEVER if self._next is None else int(self._next["ts_recv"][-1])
+        return self._source.next_time
 
     def advance(self, now: int) -> list[Batch]:
         """The batches complete at ``now``, each once; the books stand as after the last of them."""
         batches = []
-        while self._next is not None and (close := self.next_time) <= now:
+        while (close := self._source.next_time) <= now and close != NEVER:
             ticks: list[Tick] = []
-            for row in self._next.tolist():
+            for row in self._source.take().tolist():
                 self._apply(row, ticks)
             if ticks:
                 batches.append(Batch(close, ticks))
-            self._next = next(self._batches, None)
         return batches
+
+    def submit(self, orders: npt.NDArray[Any], now: int) -> npt.NDArray[Any]:
+        """Requests (ORDER) of clients at ``now``, not past: the REPORTs they caused at once; books follow at `advance`.
+
+        Raises:
+            ValueError: a tape is played, or as `World.submit`.
+        """
+        return self._made().submit(orders, now)
+
+    def take_reports(self) -> npt.NDArray[Any]:
+        """REPORTs on clients' orders since the last call, of what happened while the market went on."""
+        return self._made().take_reports()
+
+    def _made(self) -> World:
+        if isinstance(self._source, _Played):
+            raise ValueError("the market plays a tape; expected a generated one, which can be traded in")
+        return self._source.world
 
     def nbbo(self, symbol: str) -> Top:
         """The true best bid and offer of all venues."""

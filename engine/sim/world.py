@@ -47,12 +47,11 @@ class World:
     A batch is an array of EVENT in time order: everything that happened in one ``interval`` (empty ones are left out).
     Its ``ts_recv`` is the end of that interval in every record, ``instrument`` the index of the symbol in ``symbols``.
 
-    To trade in it, `advance` it to the time of an order and `submit` that::
+    To trade in it::
 
-        events = world.advance(now)           # everything before now
-        reports = world.submit(orders)        # at now; what it did at once
-        later = world.advance(now + NANOS)    # begins with the events of those orders
-        fills = world.take_reports()          # of resting orders, meanwhile
+        reports = world.submit(orders, at)    # what they did at once
+        events = world.advance(at + NANOS)    # all since the last call, the public side of those orders too
+        later = world.take_reports()          # fills of orders that rested, meanwhile
 
     Args:
         symbols: names, each once.
@@ -116,16 +115,20 @@ class World:
         """
         return self._world.advance(until)
 
-    def submit(self, orders: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Carries out requests (ORDER) now, whatever their ``ts``: the REPORTs they caused at once, not to agents.
+    def submit(self, orders: npt.NDArray[Any], at: int | None = None) -> npt.NDArray[Any]:
+        """Carries out requests (ORDER), whatever their ``ts``: the REPORTs they caused at once, not those to agents.
 
         ``instrument`` is the index of the symbol. Prices are whole cents, quantities whole shares.
 
+        Args:
+            orders: one-dimensional.
+            at: when, not past; the world goes on until then, and what happens waits to be taken. None: now.
+
         Raises:
             TypeError: not an array of ORDER.
-            ValueError: owner 0, or an order id without `OUTSIDE`: those are the agents'.
+            ValueError: ``at`` is past, owner 0, or an order id without `OUTSIDE`: those are the agents'.
         """
-        return self._world.submit(orders)
+        return self._world.submit(orders, self.now if at is None else at)
 
     def take_reports(self) -> npt.NDArray[Any]:
         """REPORTs to others than the agents since the last call, of what happened while the world went on."""

@@ -44,9 +44,13 @@ void World::advance(int64_t until) {
         sink(0);
     }
     if (until > now_) now_ = until;
+}
+
+const Events& World::tell() {
     Events& told = venue_->events;
     for (size_t i = 0; i < told.count; ++i) told.first[i].ts_recv = now_;
     if (told.count != 0) told.first[told.count - 1].flags |= BATCH_END;
+    return told;
 }
 
 void World::submit(const OrderRecord* orders, size_t n) {

@@ -39,8 +39,9 @@ class World {
     // Requests of others, carried out now.
     void submit(const OrderRecord* orders, size_t n);
 
-    // What happened since they were forgotten: events, and reports to others than the agents, in the order of time.
-    const Events& events() const { return venue_->events; }
+    // What happened since they were forgotten, in the order of time: events, as one batch received now, and reports to
+    // others than the agents.
+    const Events& tell();
     const std::vector<ReportRecord>& reports() const { return reports_; }
     void forget_events() { venue_->events.count = venue_->events.ended = 0; }
     void forget_reports(size_t kept) { reports_.resize(kept); }

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from engine.core.orders import ORDER, REPORT, Action, ReportFlag, ReportKind, TimeInForce
-from tests.reference.venue import Venue
 
 from engine.core.events import Flag, Kind, Side, Status
+from engine.core.orders import ORDER, REPORT, Action, ReportFlag, ReportKind, TimeInForce
 from engine.core.units import NANOS
 from engine.sim.draws import Draws
 from engine.sim.world import OPEN, PROVIDER, TICK, VENUE
+from tests.reference.venue import Venue
 
 PARTS = 1 << 26
 SESSION_NS = 23_400 * NANOS
