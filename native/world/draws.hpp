@@ -32,9 +32,8 @@ class Draws {
         const int zeros = std::countl_zero(drawn);
         const uint64_t fraction = (drawn << zeros & 0x7FFF'FFFF'FFFF'FFFFu) >> 31;
         const uint64_t length = (static_cast<uint64_t>(zeros) << 32) + (uint64_t{1} << 32) - fraction;
-        return static_cast<int64_t>(static_cast<unsigned __int128>(length) * static_cast<uint64_t>(mean) /
-                                    (uint64_t{3} << 31)) +
-               1;
+        return static_cast<int64_t>(
+            static_cast<uint64_t>(static_cast<unsigned __int128>(length) * static_cast<uint64_t>(mean) >> 31) / 3 + 1);
     }
 
   private:

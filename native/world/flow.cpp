@@ -83,8 +83,7 @@ void Flow::wait() {
     int64_t since = (ts_ - open_) % DAY;
     if (since < 0) since += DAY;
     const int64_t x = (since < SESSION ? since : SESSION) * 2'000 / SESSION - 1'000;
-    const auto drawn = static_cast<__int128>(news_.waiting(NANOS / rate_)) * 1'000'000;
-    ts_ += static_cast<int64_t>(drawn / (500'000 + 3 * x * x / 2));
+    ts_ += news_.waiting(NANOS / rate_) * 1'000'000 / (500'000 + 3 * x * x / 2);
 }
 
 void Flow::step() {
