@@ -92,6 +92,9 @@ cdef class World:
         self.symbols = symbols
         self.world = new CWorld(settings)
 
+    def __init__(self, symbols, seed, start, end, opening, rate, venue, provider):
+        pass
+
     def __dealloc__(self):
         del self.world
 
