@@ -7,11 +7,11 @@ import logging
 import secrets
 import time
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from engine.core.config import CREDENTIALS, Config, Provider
 from engine.core.instants import instant_ns
 from engine.core.instruments import Instrument, Instruments
 from engine.core.units import NANOS
@@ -21,6 +21,7 @@ from engine.feeds.machine import Machine, feeds_of, session_facts, side_rows
 from engine.feeds.metrics import Metric, line_metrics, to_text
 from engine.feeds.own import Feed
 from engine.feeds.protocol import Refused, Subscribed, Unsubscribed
+from engine.feeds.providers import settled
 from engine.feeds.runner import Runner
 from engine.feeds.stream import Stream
 from engine.feeds.watch import BarBuilder, BarReader, Change, ChangeReader, Handle, Watchers
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.core.config import Config, Provider, Transport
     from engine.core.units import Duration
     from engine.feeds.bars import Bar
     from engine.feeds.protocol import Notice, Role
@@ -57,11 +59,12 @@ class MarketData:
         providers: names ("alpaca", "alpaca-sip", "polygon", tables of the configuration), ``engine.Provider`` and
             ``engine.Feed`` objects. Those of the configuration by default.
         instruments: gets every symbol that is subscribed; a new table with the configuration's rows by default.
+        transport: what receives WebSocket frames, "picows" or "websockets"; as configured by default.
         record: a folder to record into: the tape of what is composed, and every input.
         clock: wall time in ns.
 
     Raises:
-        ConfigError: a provider is not known, lacks its key, or is set wrongly.
+        ConfigError: a provider is not known, lacks its key, or is set wrongly; or no such transport.
     """
 
     def __init__(
@@ -70,10 +73,13 @@ class MarketData:
         providers: Iterable[str | Provider | Feed] | None = None,
         *,
         instruments: Instruments | None = None,
+        transport: Transport | None = None,
         record: str | os.PathLike[str] | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._config, self._providers = _settled(config, providers)
+        self._config, self._providers = settled(config, providers)
+        if transport is not None:
+            self._config = replace(self._config, market=replace(self._config.market, transport=transport))
         self.instruments = Instruments(self._config.instruments) if instruments is None else instruments
         settings = self._config.market
         self._seed = secrets.randbits(32) if settings.seed is None else settings.seed
@@ -132,6 +138,8 @@ class MarketData:
             await self._runner.start()
             self._states = [""] * len(self._feeds)
             self._on_tick()
+            for key in tuple(self._watchers.builders):  # bars that were asked for before
+                self._wait_for_bars(key)
             if settings.symbols:
                 self._subscribe(settings.symbols)
         except BaseException:  # nobody leaves what was not entered
@@ -546,42 +554,6 @@ class _Wait:
                 self.future.set_result(None)
         except Exception as error:
             self.future.set_exception(error)
-
-
-def _settled(
-    config: Config | str | Provider | Feed | Iterable[str | Provider | Feed] | None,
-    providers: Iterable[str | Provider | Feed] | None,
-) -> tuple[Config, list[Provider | Feed]]:
-    """The configuration, and whom to connect to in it. The environment is read where names need it."""
-    if config is not None and not isinstance(config, Config):
-        if providers is not None:
-            raise ConfigError(f"config is {config!r}; expected an engine.Config before the providers")
-        providers, config = _several(config), None
-    found = None if providers is None else list(_several(providers))
-    if config is None:
-        plain = found is not None and not any(isinstance(one, str) for one in found)
-        config = Config() if plain else Config.from_env()
-    if found is None:
-        if not config.providers:
-            raise ConfigError(f"no provider: name some, or set {_variables()}; [] is for data that is pushed alone")
-        return config, list(config.providers)
-    settled: list[Provider | Feed] = []
-    for one in found:
-        if isinstance(one, str):
-            settled.append(config.provider(one))
-        elif isinstance(one, Provider | Feed):
-            settled.append(one)
-        else:
-            raise ConfigError(f"provider is {one!r}; expected a name, an engine.Provider or an engine.Feed")
-    return config, settled
-
-
-def _variables() -> str:
-    return ", ".join(names[0] for needs in CREDENTIALS.values() for names in needs.values())
-
-
-def _several(providers: Any) -> Iterable[str | Provider | Feed]:
-    return [providers] if isinstance(providers, str | Provider | Feed) else providers
 
 
 def _texts(symbols: str | Iterable[str]) -> list[str]:

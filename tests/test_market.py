@@ -16,6 +16,7 @@ import pytest
 import engine
 from engine.core.config import Config, Market, Provider
 from engine.core.events import EVENT, Flag, Kind, Side
+from engine.core.instruments import Instruments
 from engine.core.units import NANOS
 from engine.errors import ConfigError, StorageError, VenueError
 from engine.feeds.rerun import Rerun
@@ -178,6 +179,22 @@ def test_bars_close_by_the_clock() -> None:
             market.bars("AAPL", "0s")
 
     live(test, clock=lambda: clock[0])
+
+
+def test_bars_that_were_asked_for_before_close_by_the_clock() -> None:
+    async def main() -> None:
+        clock = [TS * 1_000_000]
+        market = MarketData([], instruments=Instruments(["AAPL"]), clock=lambda: clock[0])
+        bars = market.bars("AAPL", "50ms", delay="0s")
+        async with market, asyncio.timeout(10):
+            trade = np.zeros(1, EVENT)
+            trade["kind"], trade["flags"], trade["ts_event"] = Kind.TRADE, Flag.LAST, clock[0]
+            trade["price"], trade["quantity"] = 10 * NANOS, 20 * NANOS
+            market.push("ours", trade)
+            clock[0] += 60_000_000
+            assert (await anext(bars)).volume == 20.0
+
+    asyncio.run(main())
 
 
 def test_timers_follow_the_clock() -> None:
@@ -399,6 +416,8 @@ def test_what_is_given_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
         MarketData(["iex_cloud"])
     with pytest.raises(ConfigError, match="before the providers"):
         MarketData("polygon", ["alpaca"])
+    with pytest.raises(ConfigError, match="transport is 'tcp'; expected one of 'picows', 'websockets'"):
+        MarketData([], transport="tcp")  # type: ignore[arg-type]
     monkeypatch.setenv("POLYGON_API_KEY", "hush")
     assert repr(MarketData("polygon")) == "MarketData([polygon], 0 instruments)"
     config = Config((Provider("finnhub", key="x"),), Market(("AAPL",)), ({"symbol": "BTC-USD", "tick": "0.5"},))
@@ -411,7 +430,8 @@ def test_what_is_given_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_symbols_of_the_configuration_are_subscribed() -> None:
     async def main() -> None:
         async with Loopback() as polygon, asyncio.timeout(10):
-            market = MarketData(Config((polygon.provider,), Market(("AAPL",), "websockets")))
+            market = MarketData(Config((polygon.provider,), Market(("AAPL",))), transport="websockets")
+            assert market._config.market == Market(("AAPL",), "websockets")
             async with market:
                 await until(lambda: polygon.symbols == ["AAPL"])
                 await polygon.quote("AAPL", 1.0, 2.0)

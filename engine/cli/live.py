@@ -42,7 +42,9 @@ def source_options(function: _Function) -> _Function:
             help="Seconds to wait for a connection, and then for data.",
         ),
         click.option(
-            "--seconds", type=click.FloatRange(0, min_open=True), help="Stop after this time; else on Ctrl-C."
+            "--seconds",
+            type=click.FloatRange(0, min_open=True),
+            help="Stop so long after data began to come; else on Ctrl-C.",
         ),
         click.option("--config", type=click.Path(), metavar="FILE", help="A TOML file; else the environment alone."),
         click.option(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.core.config import no_provider
 from engine.errors import ConfigError
 from engine.sim.market import SYMBOLS, Market
 from engine.sim.simulation import RATE, Simulation
+from engine.sim.simulator import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_PROVIDERS = ("polygon", "alpaca", "finnhub", "iex")
-
 
 @click.group(name="sim")
 def command() -> None:
@@ -29,7 +29,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("name", metavar="PROVIDER", type=click.Choice(_PROVIDERS))
+@click.argument("name", metavar="PROVIDER")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=0, show_default=True, help="0 takes a free one; IEX: sends to it."
 )
@@ -63,7 +63,7 @@ def provider(
     as_json: bool,
     seconds: float | None,
 ) -> None:
-    """Serve one provider until Ctrl-C.
+    """Serve PROVIDER (polygon, alpaca, finnhub or iex) until Ctrl-C.
 
     The first line on stdout is a JSON object with the "url" to connect to, and "rest_url" where there is one. Faults
     name the line as the provider, or with its feed as in "alpaca-sip".
@@ -71,6 +71,8 @@ def provider(
     \b
     Example: engine sim provider alpaca --feed sip --port 9001 --faults "lag alpaca-sip at=5s for=2s by=300ms"
     """
+    if name not in PROVIDERS:
+        raise no_provider(name, PROVIDERS)
     line = f"{name}-{feed}" if feed else name
     feeds = {"alpaca": ("iex", "sip", "delayed_sip", "test"), "iex": ("deep", "tops")}.get(name, ())
     if feed and feed not in feeds:

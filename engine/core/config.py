@@ -40,7 +40,7 @@ from engine.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CREDENTIALS", "MASK", "Config", "Market", "Provider", "masked_url", "missing_credentials"]
+__all__ = ["CREDENTIALS", "MASK", "Config", "Market", "Provider", "masked_url", "missing_credentials", "no_provider"]
 
 _SECRET: Final = frozenset({"key", "secret"})
 _SETTINGS: Final = ("name", "url", "key", "secret", "feed", "codec", "channels", "symbol_limit")  # in this order
@@ -54,13 +54,21 @@ CREDENTIALS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "iex": {},
     "schwab": {},
 }
-_IEX_CLOUD: Final = (
-    "provider is 'iex_cloud'; IEX Cloud was shut down on 2024-08-31. The exchange itself goes on: use 'iex' "
-    '(TOPS and DEEP over UDP, url = "udp://host:port")'
-)
 _PREFIX: Final = "TICKFORGE_"
+_OTHERS: Final = frozenset({"TICKFORGE_BUILD", "TICKFORGE_CPU", "TICKFORGE_DATA", "TICKFORGE_BENCH_PEERS"})  # not ours
 
 Transport = Literal["picows", "websockets"]
+Codec = Literal["json", "msgpack"]
+
+
+def no_provider(name: object, allowed: Iterable[str] = CREDENTIALS, what: str = "provider") -> ConfigError:
+    """The error of a provider that there is not, or no longer; the caller raises it."""
+    if name == "iex_cloud":
+        return ConfigError(
+            f"{what} is 'iex_cloud'; IEX Cloud was shut down on 2024-08-31. The exchange itself goes on: use 'iex' "
+            '(TOPS and DEEP over UDP, url = "udp://host:port")'
+        )
+    return ConfigError(f"{what} is {name!r}; expected one of {', '.join(allowed)}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,6 +85,9 @@ class Provider:
         channels: what to subscribe to, in the words of ``engine.feeds.protocol.CHANNELS``.
         symbol_limit: most symbols on the connection; the rest is refused here, before the provider does.
         line: name of the connection where one provider has several; "alpaca-sip" and the like by default.
+
+    Raises:
+        ConfigError: there is no such provider, or a value is none of its kind.
     """
 
     name: str
@@ -84,10 +95,24 @@ class Provider:
     key: str | None = None
     secret: str | None = None
     feed: str | None = None
-    codec: Literal["json", "msgpack"] | None = None
+    codec: Codec | None = None
     channels: tuple[str, ...] = ()
     symbol_limit: int | None = None
     line: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in CREDENTIALS:
+            raise no_provider(self.name)
+        read = SettingReader(f"{self.name}: ")
+        for name in ("url", "key", "secret", "feed", "line"):
+            if getattr(self, name) is not None:
+                read.text(name, getattr(self, name))
+        if self.codec is not None:
+            read.choice("codec", self.codec, get_args(Codec))
+        if self.symbol_limit is not None:
+            read.whole("symbol_limit", self.symbol_limit, 1)
+        given = self.channels
+        object.__setattr__(self, "channels", read.texts("channels", list(given) if isinstance(given, tuple) else given))
 
     def __repr__(self) -> str:
         """The settings that are not the usual ones, secrets masked."""
@@ -113,12 +138,18 @@ class Market:
         transport: what receives WebSocket frames.
         busy_poll: never sleep while waiting for frames: a core for some microseconds.
         seed: of the jitter of reconnects; None draws one.
+
+    Raises:
+        ConfigError: there is no such transport.
     """
 
     symbols: tuple[str, ...] = ()
     transport: Transport = "picows"
     busy_poll: bool = False
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        SettingReader("").choice("transport", self.transport, get_args(Transport))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +238,7 @@ class Config:
         if base in CREDENTIALS and (feed or not dash):
             plain = self.known.get(base) or Provider(base)
             return replace(plain, feed=feed.replace("-", "_")) if feed else plain
-        if name == "iex_cloud":
-            raise ConfigError(_IEX_CLOUD)
-        names = ", ".join(sorted({*CREDENTIALS, *self.known}))
-        raise ConfigError(f"provider is {name!r}; expected one of {names}")
+        raise no_provider(name, sorted({*CREDENTIALS, *self.known}))
 
 
 def missing_credentials(provider: Provider) -> str | None:
@@ -242,13 +270,14 @@ def _overrides(environment: Mapping[str, str], tables: Iterable[str]) -> dict[st
     """Line -> field -> (variable, field, text) of the ``TICKFORGE_<LINE>_<FIELD>`` variables.
 
     Raises:
-        ConfigError: such a variable, of no line there is.
+        ConfigError: such a variable of no line there is, or another one that nothing reads.
     """
     lines = {line.upper().replace("-", "_"): line for line in (*CREDENTIALS, *tables)}
     names = {name.upper(): name for name in _SETTINGS if name != "name"}
+    single = [f"{_PREFIX}{name.upper()}" for name in ("providers", *(one.name for one in fields(Market)))]
     found: dict[str, dict[str, tuple[str, str, str]]] = {}
     for variable, text in environment.items():
-        if not variable.startswith(_PREFIX) or not text:
+        if not variable.startswith(_PREFIX) or not text or variable in single or variable in _OTHERS:
             continue
         for ending, name in names.items():
             line = variable[len(_PREFIX) : -len(ending) - 1]
@@ -258,6 +287,9 @@ def _overrides(environment: Mapping[str, str], tables: Iterable[str]) -> dict[st
                     raise ConfigError(f"{variable} is set, but there is no provider {line}; expected one of {expected}")
                 found.setdefault(lines[line], {})[name] = (variable, name, text)
                 break
+        else:
+            expected = f"{', '.join(single)}, or {_PREFIX}<PROVIDER>_ with one of {', '.join(names)}"
+            raise ConfigError(f"{variable} is set, but nothing reads it; expected one of {expected}")
     return found
 
 
@@ -315,13 +347,11 @@ def _provider(read: SettingReader, line: str, table: Mapping[str, Any], environm
         else:
             values[key] = _setting(read, f"{path}.{key}", key, value)
     name = values.pop("name", line)
-    if name == "iex_cloud":
-        raise ConfigError(f"{read.where}{_IEX_CLOUD}")
     base, _, feed = name.partition("-")
     if name == line and base in CREDENTIALS and feed:
         return Provider(base, **{"feed": feed.replace("-", "_"), **values}, line=line)
     if name not in CREDENTIALS:
-        raise read.wrong(f"{path}.name", name, "one of " + ", ".join(CREDENTIALS))
+        raise no_provider(name, what=f"{read.where}{path}.name")
     return Provider(name, **values, line=None if line == name else line)
 
 
@@ -332,7 +362,7 @@ def _setting(read: SettingReader, key: str, name: str, value: Any) -> Any:
     if name == "symbol_limit":
         return read.whole(key, value, 1)
     if name == "codec":
-        return read.choice(key, value, ("json", "msgpack"))
+        return read.choice(key, value, get_args(Codec))
     if name == "url" and not _URL.match(str(value)):
         raise read.wrong(key, value, "a URL that starts with wss://, ws:// or udp://")
     return read.text(key, value)

@@ -28,7 +28,8 @@ class Instrument:
     """One thing traded.
 
     ``tick`` and ``lot`` are the smallest price and quantity steps, ``multiplier`` turns price x quantity into money,
-    ``venues`` are names (empty: not stated), ``time_zone`` is the IANA name in which its times of day are read.
+    ``venues`` are the names that ``Instruments.add`` was given; none are found out. The book's ``venues`` has
+    those that quote. ``time_zone`` is the IANA name in which its times of day are read.
     """
 
     symbol: str

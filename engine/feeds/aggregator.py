@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from engine.core.instruments import Instruments
 
-__all__ = ["Aggregator", "ComposerLike"]
+__all__ = ["SOURCES", "Aggregator", "ComposerLike"]
 
 _FRESH: Final = 1_000_000_000  #: ns
+SOURCES: Final = 64  #: that a composer can have: a bit each (native/compose/composer.hpp)
 _RANKS: Final = 4  #: scores are compared in so many steps, so that a leader is not replaced for nothing
 
 
@@ -80,6 +81,11 @@ class Aggregator:
         line.rank = len(self._lines)
         self._lines.append(line)
         return len(self._lines) - 1
+
+    @property
+    def room(self) -> int:
+        """How many live lines can still be added."""
+        return SOURCES - sum(line.source >= 0 for line in self._lines)
 
     def source(self, line: int) -> int:
         """The line's source in the composer, -1 for delayed data."""

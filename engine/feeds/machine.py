@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from engine._native.book import Books
-from engine._native.compose import Composer
+from engine._native.compose import ROLES, Composer
 from engine.core.config import Provider
 from engine.core.events import EVENT, NO_INSTRUMENT, Kind
 from engine.core.settings import MASK, masked_url
 from engine.core.venues import provider_name
 from engine.errors import ConfigError
-from engine.feeds.aggregator import Aggregator
+from engine.feeds.aggregator import SOURCES, Aggregator
 from engine.feeds.lines import Lines
 from engine.feeds.own import Feed, OwnFeed
 from engine.feeds.protocol import Role, Side
@@ -131,23 +131,28 @@ class Machine:
                 "top" if all are of one venue and else "montage", prints alone are "prints".
 
         Raises:
-            ConfigError: the name is a line's, or there are too many names.
+            ConfigError: the name is a line's, there is no such role, or there are too many names or venues.
             ValueError: not such an array, an instrument that is not known, or a depth or top without its venue.
         """
         self.check_events(events)
         pusher = self._pushers.get(name)
         told = pusher.role if pusher is not None else role or _role_of(events)
+        if told not in ROLES:
+            raise ConfigError(f"push as {name!r}: role is {told!r}; expected one of {', '.join(ROLES)}")
         if told in {"depth", "top"} and ((events["venue"] == 0) & (events["instrument"] != NO_INSTRUMENT)).any():
             raise ValueError(f"an event pushed as {name!r} has venue 0; expected the venue of each, it is a {told}")
+        venues = _venues_of(told, events)
+        known = () if pusher is None else pusher.sources
+        new = [venue for venue in venues if venue not in known]
+        if len(new) > self.aggregator.room:  # all or none: what is half applied would stand in no recording
+            raise ConfigError(f"push as {name!r}: a composer has at most {SOURCES} sources")
         if pusher is None:
             pusher = self._pushers[name] = self._new_pusher(name, told)
+        for venue in new:
+            self._add_source(pusher, venue, now)
         events = events.copy()
         events["provider"] = pusher.number
         events["ts_recv"][events["ts_recv"] == 0] = now
-        venues = pusher.venues_of(events)
-        for venue in venues:  # all or none: what is half applied would stand in no recording
-            if venue not in pusher.sources:
-                self._add_source(pusher, venue, now)
         for venue in venues:
             source = pusher.sources[venue]
             part = (
@@ -184,10 +189,7 @@ class Machine:
         return _Pusher(name, role, number)
 
     def _add_source(self, pusher: _Pusher, venue: int, now: int) -> None:
-        try:
-            line = self.aggregator.add_line(pusher.name, provider_name(pusher.number), pusher.role, venue)
-        except ValueError as error:
-            raise ConfigError(f"push as {pusher.name!r}: {error}") from None
+        line = self.aggregator.add_line(pusher.name, provider_name(pusher.number), pusher.role, venue)
         pusher.lines.append(line)
         pusher.sources[venue] = self.aggregator.source(line)
         self._add_group(pusher.role, venue)
@@ -222,12 +224,13 @@ class _Pusher:
     sources: dict[int, int] = dataclasses.field(default_factory=dict)
     held: set[tuple[int, int]] = dataclasses.field(default_factory=set)
 
-    def venues_of(self, events: NDArray[np.void]) -> list[int]:
-        """The venues whose sources these events are for; 0 where one source has all."""
-        if self.role not in {"depth", "top"}:
-            return [0]
-        venues: list[int] = np.unique(events["venue"]).tolist()
-        return [venue for venue in venues if venue]
+
+def _venues_of(role: Role, events: NDArray[np.void]) -> list[int]:
+    """The venues whose sources these events are for; 0 where one source has all."""
+    if role not in {"depth", "top"}:
+        return [0]
+    venues: list[int] = np.unique(events["venue"]).tolist()
+    return [venue for venue in venues if venue]
 
 
 def _role_of(events: NDArray[np.void]) -> Role:

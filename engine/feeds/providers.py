@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from engine.core.config import Provider, missing_credentials
+from engine.core.config import CREDENTIALS, Config, Provider, missing_credentials
 from engine.core.settings import masked_url
 from engine.errors import ConfigError
 from engine.feeds import alpaca, finnhub, iex, polygon
+from engine.feeds.own import Feed
 from engine.feeds.protocol import CHANNELS
 
 if TYPE_CHECKING:
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
     from engine.core.instruments import Instruments
     from engine.feeds.protocol import Channel, FeedProtocol
 
-__all__ = ["PROVIDERS", "feed_protocol", "feed_protocols", "line_name"]
+__all__ = ["PROVIDERS", "feed_protocol", "feed_protocols", "line_name", "settled"]
 
-_IEX_CLOUD: Final = (
-    "provider is 'iex_cloud'; IEX Cloud was shut down on 2024-08-31. The exchange itself goes on: use 'iex' "
-    '(TOPS and DEEP over UDP, url = "udp://host:port")'
-)
 _SCHWAB: Final = "provider is 'schwab'; its streamer needs the broker's login, which is not here yet"
 _UDP: Final = re.compile(r"udp://(?:[^/:\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
@@ -131,12 +128,8 @@ def feed_protocol(provider: Provider | str, instruments: Instruments) -> FeedPro
             the value and what was expected, and never a secret.
     """
     provider = Provider(provider) if isinstance(provider, str) else provider
-    if provider.name == "iex_cloud":
-        raise ConfigError(_IEX_CLOUD)
-    if provider.name == "schwab":
-        raise ConfigError(_SCHWAB)
     if provider.name not in PROVIDERS:
-        raise ConfigError(f"provider is {provider.name!r}; expected one of {', '.join(PROVIDERS)}")
+        raise ConfigError(_SCHWAB)
     if (missing := missing_credentials(provider)) is not None:
         raise ConfigError(missing)
     _, make = PROVIDERS[provider.name]
@@ -156,3 +149,43 @@ def feed_protocols(providers: Iterable[Provider | str], instruments: Instruments
             raise ConfigError(f"line {line.name!r} is there twice; give one of them another name (line=...)")
         lines[line.name] = line
     return list(lines.values())
+
+
+def settled(
+    config: Config | str | Provider | Feed | Iterable[str | Provider | Feed] | None,
+    providers: Iterable[str | Provider | Feed] | None,
+) -> tuple[Config, list[Provider | Feed]]:
+    """The configuration, and whom to connect to in it. The environment is read where names need it.
+
+    Raises:
+        ConfigError: nobody to connect to, somebody who is not known, or a mistake in the environment.
+    """
+    if config is not None and not isinstance(config, Config):
+        if providers is not None:
+            raise ConfigError(f"config is {config!r}; expected an engine.Config before the providers")
+        providers, config = _several(config), None
+    found = None if providers is None else list(_several(providers))
+    if config is None:
+        plain = found is not None and not any(isinstance(one, str) for one in found)
+        config = Config() if plain else Config.from_env()
+    if found is None:
+        if not config.providers:
+            raise ConfigError(f"no provider: name some, or set {_variables()}; [] is for data that is pushed alone")
+        return config, list(config.providers)
+    settled: list[Provider | Feed] = []
+    for one in found:
+        if isinstance(one, str):
+            settled.append(config.provider(one))
+        elif isinstance(one, Provider | Feed):
+            settled.append(one)
+        else:
+            raise ConfigError(f"provider is {one!r}; expected a name, an engine.Provider or an engine.Feed")
+    return config, settled
+
+
+def _variables() -> str:
+    return ", ".join(names[0] for needs in CREDENTIALS.values() for names in needs.values())
+
+
+def _several(providers: Any) -> Iterable[str | Provider | Feed]:
+    return [providers] if isinstance(providers, str | Provider | Feed) else providers

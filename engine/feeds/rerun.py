@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import struct
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine.core.config import Provider
 from engine.core.instruments import Instruments
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from engine.feeds.own import Feed
 
 __all__ = ["Batch", "Rerun"]
+
+_OF_A_LINE: Final = frozenset({InputKind.OPENED, InputKind.CLOSED, InputKind.FRAME, InputKind.PONG})
+_DAMAGE: Final = (LookupError, TypeError, ValueError, ConfigError, struct.error)  # by what a log may hold
 
 
 class Batch(NamedTuple):
@@ -50,6 +54,7 @@ class Rerun:
         self.log = log
         self.inputs = 0
         self._feeds = feeds or {}
+        self._pushers: dict[int, tuple[str, Any]] = {}  # line -> name and role
         self.machine = self._new_machine()
 
     @property
@@ -79,33 +84,40 @@ class Rerun:
             self.machine = self._new_machine()
         self.inputs = 0
         side: list[Mapping[str, Any]] = []
-        pushers: dict[int, tuple[str, Any]] = {}
+        self._pushers = {}
         for record in self.log:
             self.inputs += 1
             if record.kind is InputKind.DRAIN:
                 yield Batch(self.machine.composer.take_events(), side)
                 side = []
                 continue
-            if record.kind is InputKind.NAME:
-                facts = record.facts
-                pushers[record.line] = (facts["name"], facts["role"])
-            elif record.kind is InputKind.PUSH:
-                name, role = pushers[record.line]
-                self.machine.push(name, record.events, record.now, role)
+            lines = self.machine.lines
+            if record.kind is InputKind.FRAME and 0 <= record.line < len(lines.names):
+                lines.received(record.line, record.data, record.now)  # no frame is an error
             else:
-                self._give(record)
+                try:
+                    self._give(record)
+                except _DAMAGE as error:
+                    place = f"record {self.inputs:,} ({record.kind.name})"
+                    raise StorageError(f"{self.log.path}: {place} is damaged: {error!r}") from error
             # taken at once as in the session, where they never wait long; nobody acts on them here
-            side += side_rows(self.machine.lines.take_notices())
-            self.machine.lines.take_commands()
+            side += side_rows(lines.take_notices())
+            lines.take_commands()
             self.machine.composer.take_changes()
             self.machine.composer.take_trades()
 
     def _give(self, record: Input) -> None:
-        """One input of the lines."""
+        """One input but frames."""
         lines, now, line = self.machine.lines, record.now, record.line
+        if record.kind in _OF_A_LINE and not 0 <= line < len(lines.names):
+            raise ValueError(f"line is {line}; expected less than {len(lines.names)}")
         match record.kind:
-            case InputKind.FRAME:
-                lines.received(line, record.data, now)
+            case InputKind.NAME:
+                facts = record.facts
+                self._pushers[line] = (facts["name"], facts["role"])
+            case InputKind.PUSH:
+                name, role = self._pushers[line]
+                self.machine.push(name, record.events, now, role)
             case InputKind.OPENED:
                 lines.opened(line, now)
             case InputKind.CLOSED:

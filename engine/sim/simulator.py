@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.config import no_provider
 from engine.core.events import Side
 from engine.errors import ConfigError
 from engine.sim.delivery import Delivery
@@ -51,7 +52,7 @@ def provider_of(line: str) -> str:
     """The provider of a line. Raises ConfigError for a name that begins with none."""
     provider = line.partition("-")[0]
     if provider not in PROVIDERS:
-        raise ConfigError(f"line is {line!r}; expected one of {', '.join(PROVIDERS)}, or such a name, a dash and more")
+        raise no_provider(line, (*PROVIDERS, "such a name, a dash and more"), "line")
     return provider
 
 

@@ -69,6 +69,8 @@ def test_a_tape_is_played(tmp_path: Path) -> None:
     [
         (["polygon", "--faults", "mute alpaca for=1s"], "line 'alpaca'; expected one of polygon"),
         (["polygon", "--feed", "sip"], "--feed is 'sip'; expected none"),
+        (["iex_cloud"], "IEX Cloud was shut down on 2024-08-31"),
+        (["nasdaq"], "provider is 'nasdaq'; expected one of polygon, alpaca, finnhub, iex"),
         (["alpaca", "--feed", "opra"], "expected one of iex, sip"),
         (["iex", "--symbols", "TOOLONGNAME"], "1 to 8 letters"),
         (["iex", "--symbols", ","], "expected a sequence of names"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,11 @@ def test_each_mistake_is_one_clear_error(tmp_path: Path, text: str, message: str
         ("TICKFORGE_ALPACA_CODEC", "xml", "TICKFORGE_ALPACA_CODEC is 'xml'; expected one of 'json', 'msgpack'"),
         ("TICKFORGE_BUSY_POLL", "often", "TICKFORGE_BUSY_POLL is 'often'; expected true or false"),
         ("TICKFORGE_SEED", "x", "TICKFORGE_SEED is 'x'; expected a whole number"),
+        (
+            "TICKFORGE_TRANSPRT",
+            "hush",
+            "TICKFORGE_TRANSPRT is set, but nothing reads it; expected one of TICKFORGE_PROVIDERS, TICKFORGE_SYMBOLS",
+        ),
     ],
 )
 def test_wrong_variables_are_named(variable: str, value: str, message: str) -> None:
@@ -168,6 +174,31 @@ def test_wrong_variables_are_named(variable: str, value: str, message: str) -> N
         Config.from_env({variable: value})
     assert str(caught.value).startswith(message)
     assert "hush" not in str(caught.value)
+
+
+def test_variables_of_other_parts_are_left_alone() -> None:
+    assert Config.from_env({"TICKFORGE_CPU": "baseline", "TICKFORGE_DATA": "x"}) == Config.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "iex_cloud"}, r"IEX Cloud was shut down on 2024-08-31.*use 'iex'"),
+        ({"name": "polygn"}, "provider is 'polygn'; expected one of polygon, alpaca, finnhub, iex, schwab"),
+        ({"name": "alpaca", "codec": "xml"}, "alpaca: codec is 'xml'; expected one of 'json', 'msgpack'"),
+        ({"name": "polygon", "symbol_limit": 0}, "polygon: symbol_limit is 0; expected a whole number of at least 1"),
+        ({"name": "polygon", "channels": "trades"}, "polygon: channels is 'trades'; expected a list of texts"),
+        ({"name": "polygon", "key": 5}, r"polygon: key is \*\*\*; expected text"),
+    ],
+)
+def test_a_provider_in_code_is_checked_as_one_in_a_file(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Provider(**settings)
+
+
+def test_a_transport_in_code_is_checked() -> None:
+    with pytest.raises(ConfigError, match="transport is 'tcp'; expected one of 'picows', 'websockets'"):
+        Market(transport="tcp")  # type: ignore[arg-type]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

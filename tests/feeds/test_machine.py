@@ -144,8 +144,11 @@ def test_a_push_with_more_venues_than_there_is_room_for_is_refused_as_a_whole() 
     machine = alone()
     quotes = np.repeat(rows((Kind.QUOTE, Side.BID, 10, 100, "XNAS")), 80)
     quotes["venue"] = np.arange(1, 81)
-    with pytest.raises(ConfigError, match="at most 64 sources"):
-        machine.push("ours", quotes, 1, "top")
+    with pytest.raises(ConfigError, match="push as 'too many': a composer has at most 64 sources"):
+        machine.push("too many", quotes, 1, "top")
+    with pytest.raises(ConfigError, match="push as 'wrong': role is 'deep'; expected one of"):
+        machine.push("wrong", quotes, 1, "deep")  # type: ignore[arg-type]
     assert view(machine).state == "empty"
+    assert machine.names == ()  # nor has it taken a number: a recording does not know of it
     machine.push("ours", quotes[:64], 2, "top")
     assert view(machine).bbo().bid_quantity == 6_400

@@ -50,7 +50,7 @@ def test_settings_reach_the_line():
         (Provider("alpaca", feed="sip", line="mine"), "mine"),
         (Provider("polygon", feed="socket"), "polygon"),
         (Provider("finnhub"), "finnhub"),
-        (Provider("somebody", feed="x"), "somebody-x"),
+        (Provider("schwab", feed="x"), "schwab-x"),
     ],
 )
 def test_names(provider, name):

@@ -132,3 +132,24 @@ def test_a_head_that_says_too_little_is_damage(tmp_path: Path) -> None:
     SessionWriter(tmp_path, Instruments(), [], {"seed": 1}).close()
     with pytest.raises(StorageError, match="what the log says of its lines is damaged"):
         Rerun(open_raw(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "payload", "message"),
+    [
+        ("subscribe", -1, b"[", r"record 2 \(SUBSCRIBE\) is damaged: JSONDecodeError"),
+        ("subscribe", -1, b"7", "SUBSCRIBE.*TypeError"),
+        ("define", -1, b'[{"symbol": "A"}]', "DEFINE.*KeyError"),
+        ("define", -1, b'[{"symbol": "A B", "venues": []}]', "DEFINE.*ValueError"),
+        ("name", 1, b"{}", "NAME.*KeyError"),
+        ("push", 1, b"", "PUSH.*KeyError"),
+        ("frame", 1, b"[]", "FRAME.*line is 1; expected less than 1"),
+        ("opened", -1, b"", "OPENED.*line is -1"),
+    ],
+)
+def test_a_forged_record_is_damage(tmp_path: Path, kind: str, line: int, payload: bytes, message: str) -> None:
+    session = SessionWriter(tmp_path, Instruments(), ["polygon"], session_facts([PROVIDERS["polygon"]], 1))
+    session.log(kind, line, 1, payload)
+    session.close()
+    with pytest.raises(StorageError, match=message):
+        list(Rerun(open_raw(tmp_path)))

@@ -214,7 +214,8 @@ def test_lines_and_paths():
 @pytest.mark.parametrize(
     ("lines", "spec", "message"),
     [
-        (["iex_cloud"], "", "expected one of polygon, alpaca, finnhub, iex"),
+        (["iex_cloud"], "", "IEX Cloud was shut down on 2024-08-31"),
+        (["nasdaq"], "", "line is 'nasdaq'; expected one of polygon, alpaca, finnhub, iex"),
         (["iex", "iex"], "", "each once"),
         ("iex", "", "expected a sequence of names"),
         (["iex"], "disconnect iex at=1s", "it has no connections or logins"),
