@@ -20,6 +20,7 @@ auth_refusal      logins are refused; ``reason=plan`` says that the plan lacks i
 connection_limit  somebody else holds the connections of every key: each provider does what it does then
 throttle          handshakes are refused with HTTP 429; clients are dropped when it begins
 huge_frame        one frame of ``size=4000000`` bytes arrives; of a datagram line at most 60,000
+halt              no fault of the line: it says that trading is halted, is silent until the end, and says that it resumes
 ================  ====================================================================================================
 
 A broker's line knows disconnect, half_open, lag, duplicate, reorder, clock_skew and throttle too, and these. Of 100
@@ -51,7 +52,7 @@ from engine.sim.draws import Draws
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["BROKER_KINDS", "KINDS", "MOMENTS", "Fault", "FaultKind", "faults", "impossible", "parse_faults"]
+__all__ = ["BROKER_KINDS", "DRAWN", "KINDS", "MOMENTS", "Fault", "FaultKind", "faults", "impossible", "parse_faults"]
 
 FaultKind = Literal[
     "disconnect",
@@ -70,6 +71,7 @@ FaultKind = Literal[
     "connection_limit",
     "throttle",
     "huge_frame",
+    "halt",
     "lost_response",
     "reject",
     "early_fill",
@@ -82,6 +84,7 @@ FaultKind = Literal[
 _ALL: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 _BROKERS_ONLY: Final = _ALL[_ALL.index("lost_response") :]
 KINDS: Final = _ALL[: _ALL.index("lost_response")]  #: what a provider's line may have
+DRAWN: Final[tuple[FaultKind, ...]] = tuple(kind for kind in KINDS if kind != "halt")  #: what schedules have
 #: what a broker's line may have
 BROKER_KINDS: Final[tuple[FaultKind, ...]] = (
     "disconnect",
@@ -260,6 +263,8 @@ def impossible(kind: FaultKind, line: str) -> str:
         return f"{line} sends datagrams, it has no connections or logins"
     if line.startswith("finnhub") and kind == "crossed":
         return f"{line} carries no quotes"
+    if kind == "halt" and not line.startswith(("alpaca", "iex")):
+        return f"{line} does not tell of halts"
     return ""
 
 
@@ -276,7 +281,7 @@ def faults(
     providers: Sequence[str],
     duration: Duration,
     *,
-    kinds: Sequence[FaultKind] = KINDS,
+    kinds: Sequence[FaultKind] = DRAWN,
     count: int | None = None,
     longest: Duration = "2s",
 ) -> tuple[Fault, ...]:

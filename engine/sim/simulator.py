@@ -45,7 +45,7 @@ PROVIDERS: Final = ("polygon", "alpaca", "finnhub", "iex")
 _STREAM: Final = 1 << 41  # streams of the seed that markets and schedules leave alone
 _CONTENT: Final = frozenset({"wrong_scale", "crossed", "clock_skew"})  # change what is told, not how it travels
 #: after these a line without retransmission has to begin again
-_HARMS_BOOK: Final = frozenset({"mute", "truncate", "reorder", "wrong_scale", "crossed"})
+_HARMS_BOOK: Final = frozenset({"mute", "truncate", "reorder", "wrong_scale", "crossed", "halt"})
 
 
 def provider_of(line: str) -> str:
@@ -84,6 +84,10 @@ class _Line:
     @property
     def content(self) -> str:
         return next((fault.kind for fault in self.active if fault.kind in _CONTENT), "")
+
+    @property
+    def halted(self) -> bool:
+        return any(fault.kind == "halt" for fault in self.active)
 
     def collect(self, now: int, content: str = "") -> None:
         self.delivery.accept(self.server.take_output(), now, self.active, content)
@@ -200,7 +204,7 @@ class Simulator:
             for batch in self.market.advance(time):
                 self.history.add(batch)
                 plain = [(tick, tick) for tick in batch.ticks]
-                for line in self._lines.values():
+                for line in [line for line in self._lines.values() if not line.halted]:
                     content = line.content
                     pairs = [(tick, self._told(tick, line)) for tick in batch.ticks] if content else plain
                     line.server.publish(pairs, batch.close)
@@ -231,7 +235,7 @@ class Simulator:
             find = self.history.second if span == SECOND else self.history.minute
             found = [(symbol, find(symbol, end - span), self.history.day(symbol)) for symbol in self.history.symbols]
             bars = [(symbol, bar, day) for symbol, bar, day in found if bar is not None and day is not None]
-            for line in self._lines.values():
+            for line in [line for line in self._lines.values() if not line.halted]:
                 line.server.publish_bars(span, bars, end)
                 line.collect(end)
 
@@ -266,6 +270,8 @@ class Simulator:
                 server.kill_slow(connection, time)
         elif fault.kind == "huge_frame":
             server.send_huge(fault.size, time)
+        elif fault.kind == "halt":
+            server.halt(self.market.symbols, time, halted=True)
         elif fault.kind == "connection_limit":
             server.intrude(time)
             server.conditions.slot_taken = True
@@ -283,6 +289,8 @@ class Simulator:
             for connection in line.delivery.connections:
                 if not line.delivery.is_open(connection):
                     line.delivery.drop(connection, time, fault.kind)
+        elif fault.kind == "halt":
+            line.server.halt(self.market.symbols, time, halted=line.halted)
         elif fault.kind == "connection_limit":
             conditions.slot_taken = False
         elif fault.kind == "throttle":

@@ -201,6 +201,10 @@ class AlpacaServer:
                     connection, data, tuple(each.change for each in part if each.change is not None), market=True
                 )
 
+    def halt(self, symbols: Sequence[str], now: int, *, halted: bool) -> None:
+        messages = [_Message("statuses", symbol, _status(symbol, now, halted=halted)) for symbol in symbols]
+        self._publish(lambda feed: messages if feed != "test" else [])
+
     def intrude(self, now: int) -> None:
         """A half-dead connection of the client holds the slot: ours are dropped, newcomers are refused."""
         for connection in list(self._sessions):
@@ -359,6 +363,14 @@ def _trade(symbol: str, ts: int, trade: Print) -> dict[str, Any]:
         "z": _tape(symbol),
         "t": ts,
     }
+
+
+def _status(symbol: str, ts: int, *, halted: bool) -> dict[str, Any]:
+    """In the words of the listing exchange's plan: UTP has letters, CTA digits."""
+    code = ("H" if halted else "T") if _tape(symbol) == "C" else ("2" if halted else "3")
+    reason = {"rc": "T1", "rm": "Halt - News Pending"} if halted else {"rc": "T3", "rm": "News and Resumption Times"}
+    text = "Trading Halt" if halted else "Trading Resumption"
+    return {"T": "s", "S": symbol, "sc": code, "sm": text, **reason, "t": ts, "z": _tape(symbol)}
 
 
 def bar_fields(bar: Window) -> dict[str, Any]:

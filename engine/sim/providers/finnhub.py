@@ -102,6 +102,9 @@ class FinnhubServer:
     def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
         """None are sent."""
 
+    def halt(self, symbols: Sequence[str], now: int, *, halted: bool) -> None:
+        """Nothing tells of it."""
+
     def intrude(self, now: int) -> None:
         """The other's connection and ours are dropped, both."""
         for connection in list(self._sessions):

@@ -67,6 +67,7 @@ class IexServer:
         self._sent = 0  # time of the last segment; 0: none yet
         self._number = 1
         self._offset = 0
+        self._halted: frozenset[str] = frozenset()
 
     @property
     def next_timer(self) -> int:
@@ -97,6 +98,11 @@ class IexServer:
 
     def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
         """None are sent."""
+
+    def halt(self, symbols: Sequence[str], now: int, *, halted: bool) -> None:
+        self._halted = frozenset(symbols) if halted else frozenset()
+        if self._begins == NEVER and self._listeners:
+            self._segments([(self._state(symbol, now), ()) for symbol in symbols], now)
 
     def intrude(self, now: int) -> None:
         """There is no login, so nobody holds anything."""
@@ -133,7 +139,7 @@ class IexServer:
         for symbol in self._market.symbols:
             name = _name(symbol)
             messages.append((struct.pack("<cBq8sIqB", b"D", 0, now, name, 100, 1_000_000, 1), ()))
-            messages.append((struct.pack("<ccq8s4s", b"H", b"T", now, name, b"    "), ()))
+            messages.append((self._state(symbol, now), ()))
         for symbol in self._market.symbols:
             book, sequence = self._market.book(symbol, _IEXG), self._market.sequence
             if not self._deep:
@@ -145,6 +151,11 @@ class IexServer:
                 change = Change(symbol, sequence, _IEXG, levels=(level,))
                 messages.append((_level(symbol, now, level, last=index == len(levels) - 1), (change,)))
         return messages
+
+    def _state(self, symbol: str, now: int) -> bytes:
+        """Whether it trades; T1 is "news pending"."""
+        state, reason = (b"H", b"T1  ") if symbol in self._halted else (b"T", b"    ")
+        return struct.pack("<ccq8s4s", b"H", state, now, _name(symbol), reason)
 
     def _messages(self, true: Tick, told: Tick) -> Iterable[Message]:
         symbol = true.symbol

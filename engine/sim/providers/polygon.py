@@ -162,6 +162,9 @@ class PolygonServer:
                 changes = tuple(each[2] for each in part if each[2] is not None)
                 self._outbox.send(connection, text, changes, market=True)
 
+    def halt(self, symbols: Sequence[str], now: int, *, halted: bool) -> None:
+        """Nothing tells of it."""
+
     def intrude(self, now: int) -> None:
         """The other client is the newcomer: where the older is evicted, that is ours."""
         for connection, session in list(self._sessions.items()):

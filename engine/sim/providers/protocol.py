@@ -116,6 +116,9 @@ class ProviderServer(Protocol):
     def publish_bars(self, span: int, bars: Sequence[tuple[str, Window, Window]], now: int) -> None:
         """A second or minute (``span`` in ns) is over; of symbols with trades in it: (symbol, that span, the day)."""
 
+    def halt(self, symbols: Sequence[str], now: int, *, halted: bool) -> None:
+        """Trading in these symbols is halted, or resumes; told where the provider tells such things."""
+
     def intrude(self, now: int) -> None:
         """Another client with everybody's key connects."""
 
