@@ -16,136 +16,26 @@ Given the same inputs, the commands are the same: jitter comes from a seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from engine._native.pump import Intake
-from engine.core.backoff import Backoff, BackoffPolicy
-from engine.feeds.latency import LineLatency
+from engine.core.backoff import Backoff
+from engine.feeds.connection import Close, Command, Connection, LinePolicy, Open, Phase, Ping, Send
 from engine.feeds.protocol import NEVER, Gap, Ready, Refused, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from engine._native.pump import Intake
     from engine.errors import EngineError
     from engine.feeds.aggregator import Aggregator
+    from engine.feeds.latency import LineLatency
     from engine.feeds.protocol import FeedProtocol, Notice
 
 __all__ = ["Close", "Command", "LinePolicy", "Lines", "Open", "Phase", "Ping", "Send"]
 
 _MS: Final = 1_000_000
-Phase = Literal["idle", "waiting", "opening", "login", "ready", "refused", "stopped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Connect. URL and headers may hold secrets and are not shown."""
-
-    line: int
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """End the connection, or the attempt; with a close frame where that can be sent at once."""
-
-    line: int
-    code: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a frame: ``str`` as text, ``bytes`` as binary. May hold secrets and is not shown."""
-
-    line: int
-    data: bytes | str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Send the transport's own ping."""
-
-    line: int
-
-
-Command = Open | Close | Send | Ping
-
-
-@dataclass(frozen=True, slots=True)
-class LinePolicy:
-    """Bounds of a line's life; times in ns.
-
-    Attributes:
-        backoff: when to connect again.
-        open_within: for the transport to come up, TLS and handshake included.
-        login_within: from there until the provider lets us subscribe.
-        pong_within: for the answer to a ping; ``mute_pong_within`` where other lines show that there is data.
-        mute_reconnect: a line that answers pings but stays mute so long is connected anew.
-        judge_every: between two verdicts. Where we come so late ourselves, sockets are read before anything is judged.
-        late_for: datagrams that are missed so soon after were lost by us, not by the line.
-        notices: most notices kept until they are taken; older ones are dropped and counted.
-    """
-
-    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
-    open_within: int = 15_000 * _MS
-    login_within: int = 15_000 * _MS
-    pong_within: int = 10_000 * _MS
-    mute_pong_within: int = 1_000 * _MS
-    mute_reconnect: int = 5_000 * _MS
-    judge_every: int = 100 * _MS
-    late_for: int = 1_000 * _MS
-    notices: int = 10_000
-
-
-class _Connection(Intake):
-    """One line: where it stands, when what is due, and what was counted."""
-
-    __slots__ = (
-        "accepted",
-        "backoff",
-        "datagrams",
-        "deadline",
-        "decoder",
-        "due_feed",
-        "error",
-        "feed",
-        "first_frame",
-        "gaps",
-        "latency",
-        "login_failures",
-        "malformed",
-        "opens",
-        "phase",
-        "ping_at",
-        "ping_deadline",
-        "pinged",
-        "ready_at",
-        "reconnects",
-        "source",
-        "transports",
-    )  # fmt: skip
-
-    def __init__(self, feed: FeedProtocol, backoff: Backoff) -> None:
-        self.feed = feed
-        self.decoder: Any = feed.decoder
-        self.datagrams = feed.url.startswith("udp:")
-        self.source = -1
-        self.backoff = backoff
-        self.latency = LineLatency()
-        self.phase: Phase = "idle"
-        self.accepted = False  # a login ever worked
-        self.error: EngineError | None = None
-        self.deadline = NEVER  # waiting: to open; opening and login: to give up
-        self.due_feed = NEVER
-        self.ready_at = 0
-        self.pinged = 0
-        self.ping_at = 0  # of the ping that is not answered, 0: none
-        self.ping_deadline = 0
-        self.malformed = self.gaps = self.opens = self.reconnects = self.login_failures = 0
-        self.transports = 0  # how often one was up
-        self.first_frame = 0  # frames before this connection
 
 
 class Lines:
@@ -175,14 +65,14 @@ class Lines:
         self.stirred = False  #: commands, notices or timers may have changed; who looks sets it back
         self._commands: list[Command] = []
         self._notices: list[tuple[int, Notice]] = []
-        self._connections: list[_Connection] = []
+        self._connections: list[Connection] = []
         self._wanted: dict[str, None] = {}
         self._due_judge = NEVER
         self._late_at = -self.policy.late_for  # when we came late ourselves
         self._excused = False  # nothing is judged before sockets were read
         self._composer = aggregator.composer
         for number, feed in enumerate(feeds):
-            connection = _Connection(feed, Backoff(self.policy.backoff, seed, number))
+            connection = Connection(feed, Backoff(self.policy.backoff, seed, number))
             facts = feed.facts
             line = aggregator.add_line(feed.name, feed.provider, facts.role, facts.venue, live=facts.live)
             if line != number:
@@ -401,7 +291,7 @@ class Lines:
 
     # ---- frames
 
-    def _receive(self, line: int, connection: _Connection, data: Any, ts_recv: int) -> int:
+    def _receive(self, line: int, connection: Connection, data: Any, ts_recv: int) -> int:
         """What a native intake does, with any decoder and composer.
 
         A gap in datagrams is told before their events are applied: it makes the composer forget, and what a restart
@@ -432,7 +322,7 @@ class Lines:
             self._attend(line, connection, connection.decoder.take_other(), ts_recv)
         return len(events)
 
-    def _attend(self, line: int, connection: _Connection, other: list[bytes], now: int) -> None:
+    def _attend(self, line: int, connection: Connection, other: list[bytes], now: int) -> None:
         """Control messages of the last frame, and what was wrong with it."""
         problem = connection.decoder.take_problem()
         if not other and problem is None and not connection.datagrams:
@@ -448,7 +338,7 @@ class Lines:
             self.aggregator.charge(line, now)
             self._drop(line, connection, now, f"malformed frame: {problem}", 1007)
 
-    def _settle(self, line: int, connection: _Connection, now: int) -> None:
+    def _settle(self, line: int, connection: Connection, now: int) -> None:
         """Timers, then what the adapter wants to send, then what it says."""
         self.stirred = True
         if connection.open:
@@ -459,7 +349,7 @@ class Lines:
         for notice in connection.feed.take_notices():
             self._notice(line, connection, notice, now)
 
-    def _notice(self, line: int, connection: _Connection, notice: Notice, now: int) -> None:
+    def _notice(self, line: int, connection: Connection, notice: Notice, now: int) -> None:
         self._keep(line, notice)
         if isinstance(notice, Subscribed):
             symbols = [symbol for symbol in notice.symbols if symbol in self._wanted]
@@ -489,7 +379,7 @@ class Lines:
 
     # ---- connections
 
-    def _open(self, line: int, connection: _Connection, now: int) -> None:
+    def _open(self, line: int, connection: Connection, now: int) -> None:
         self.stirred = True
         connection.phase, connection.open = "opening", False
         connection.deadline = now + self.policy.open_within
@@ -498,7 +388,7 @@ class Lines:
         self.aggregator.connecting(line, now)
         self._commands.append(Open(line, connection.feed.url, connection.feed.headers))
 
-    def _leave(self, line: int, connection: _Connection, now: int, reason: str, *, fault: bool = True) -> None:
+    def _leave(self, line: int, connection: Connection, now: int, reason: str, *, fault: bool = True) -> None:
         """The connection is over: nothing is due, and what the line knew is gone."""
         self.stirred = True
         if connection.phase == "ready":
@@ -509,14 +399,14 @@ class Lines:
         connection.ping_at = 0
         self.aggregator.lost(line, now, reason, fault=fault, reset=was_up)
 
-    def _again(self, line: int, connection: _Connection, now: int, reason: str, delay: Callable[[], int] | int) -> None:
+    def _again(self, line: int, connection: Connection, now: int, reason: str, delay: Callable[[], int] | int) -> None:
         """Opens the line again after a delay, which is drawn once this connection's service has been counted."""
         self._leave(line, connection, now, reason)
         wait = delay if isinstance(delay, int) else delay()
         connection.phase, connection.deadline = "waiting", now + wait
         self.aggregator.connecting(line, now, f"{reason}; again in {wait // _MS} ms")
 
-    def _refused(self, line: int, connection: _Connection, notice: Refused, now: int) -> None:
+    def _refused(self, line: int, connection: Connection, notice: Refused, now: int) -> None:
         """The provider refused the connection: when to try again is its word."""
         backoff = connection.backoff
         connection.error = notice.error
@@ -535,21 +425,21 @@ class Lines:
         else:
             self._again(line, connection, now, reason, lambda: backoff.delay(notice.after))
 
-    def _drop(self, line: int, connection: _Connection, now: int, reason: str, code: int) -> None:
+    def _drop(self, line: int, connection: Connection, now: int, reason: str, code: int) -> None:
         """We end the connection, and open it again."""
         self._commands.append(Close(line, code, ""))
         self._hang_up(connection, reason, now)
         self._again(line, connection, now, reason, connection.backoff.delay)
 
     @staticmethod
-    def _hang_up(connection: _Connection, reason: str, now: int) -> None:
+    def _hang_up(connection: Connection, reason: str, now: int) -> None:
         """Tells the adapter that we ended it; what it still says belongs to a connection that is gone."""
         connection.open = False
         connection.feed.closed(None, reason, now)
         connection.feed.take_notices()
         connection.feed.take_outgoing()
 
-    def _expired(self, line: int, connection: _Connection, now: int) -> None:
+    def _expired(self, line: int, connection: Connection, now: int) -> None:
         if connection.phase == "waiting":
             self._open(line, connection, now)
         elif connection.phase == "opening":
@@ -557,7 +447,7 @@ class Lines:
         elif connection.phase == "login":
             self._drop(line, connection, now, f"not logged in within {self.policy.login_within // _MS} ms", 1000)
 
-    def _check(self, line: int, connection: _Connection, now: int) -> None:
+    def _check(self, line: int, connection: Connection, now: int) -> None:
         """Heartbeats: pings, and connections that answer nothing."""
         policy, facts = self.policy, connection.feed.facts
         health = self.aggregator.line_health(line)
@@ -578,13 +468,13 @@ class Lines:
         elif facts.ping_every and not connection.ping_at and now - connection.pinged >= facts.ping_every:
             self._ping(line, connection, now, policy.pong_within)
 
-    def _listen(self, line: int, connection: _Connection, now: int) -> None:
+    def _listen(self, line: int, connection: Connection, now: int) -> None:
         """Datagrams: nothing can be asked, and a socket that is bound stays so."""
         silent_after, idle = connection.feed.facts.silent_after, now - connection.last_recv
         if silent_after and idle >= silent_after:
             self.aggregator.silent(line, now, f"not a datagram for {silent_after // _MS} ms")
 
-    def _ping(self, line: int, connection: _Connection, now: int, within: int) -> None:
+    def _ping(self, line: int, connection: Connection, now: int, within: int) -> None:
         connection.pinged = connection.ping_at = now
         connection.ping_deadline = now + within
         self._commands.append(Ping(line))

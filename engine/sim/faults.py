@@ -20,7 +20,7 @@ auth_refusal      logins are refused; ``reason=plan`` says that the plan lacks i
 connection_limit  somebody else holds the connections of every key: each provider does what it does then
 throttle          handshakes are refused with HTTP 429; clients are dropped when it begins
 huge_frame        one frame of ``size=4000000`` bytes arrives; of a datagram line at most 60,000
-halt              no fault of the line: it says that trading is halted, is silent until the end, and says that it resumes
+halt              no fault: the line says that trading is halted, is silent until the end, and says that it resumes
 ================  ====================================================================================================
 
 A broker's line knows disconnect, half_open, lag, duplicate, reorder, clock_skew and throttle too, and these. Of 100

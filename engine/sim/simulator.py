@@ -255,6 +255,8 @@ class Simulator:
         else:
             line.active.remove(fault)
             self._end(fault, line, time)
+        if fault.kind == "halt":
+            line.server.halt(self.market.symbols, time, halted=line.halted)
         line.collect(time)
 
     def _begin(self, fault: Fault, line: _Line, time: int) -> None:
@@ -270,8 +272,6 @@ class Simulator:
                 server.kill_slow(connection, time)
         elif fault.kind == "huge_frame":
             server.send_huge(fault.size, time)
-        elif fault.kind == "halt":
-            server.halt(self.market.symbols, time, halted=True)
         elif fault.kind == "connection_limit":
             server.intrude(time)
             server.conditions.slot_taken = True
@@ -289,8 +289,6 @@ class Simulator:
             for connection in line.delivery.connections:
                 if not line.delivery.is_open(connection):
                     line.delivery.drop(connection, time, fault.kind)
-        elif fault.kind == "halt":
-            line.server.halt(self.market.symbols, time, halted=line.halted)
         elif fault.kind == "connection_limit":
             conditions.slot_taken = False
         elif fault.kind == "throttle":

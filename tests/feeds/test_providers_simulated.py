@@ -11,6 +11,7 @@ import pytest
 from engine.core.instruments import Instruments
 from engine.errors import ConfigError, SessionLost, Throttled
 from engine.feeds.alpaca import AlpacaFeed
+from engine.feeds.book_view import BookView
 from engine.feeds.finnhub import FinnhubFeed
 from engine.feeds.polygon import PolygonFeed
 from engine.feeds.protocol import Notice, Ready, Refused, Subscribed
@@ -20,6 +21,7 @@ from engine.sim.providers.polygon import PolygonServer
 from engine.sim.providers.protocol import ProviderServer, Request, Send
 from engine.sim.providers.protocol import Refused as Handshake
 from tests.feeds.battery import SECOND, START, pump
+from tests.feeds.virtual import MS, Pump
 
 SYMBOLS = ["AAPL", "MSFT", "BRK.B"]
 
@@ -268,3 +270,20 @@ def test_a_client_that_does_not_log_in(name):
     wire.talk(START + 3_600 * SECOND)
     assert {one.retry for one in wire.refused} == {"usual"}
     assert [notice for notice in wire.notices if isinstance(notice, Subscribed)] == []
+
+
+@pytest.mark.parametrize("line", ["alpaca-sip", "alpaca-json", "iex"])
+def test_a_halt_on_the_wire_halts_the_book_until_it_ends(line: str) -> None:
+    pump = Pump((line,), f"halt {line} at=2s for=500ms")
+    pump.give("start")
+    pump.give("subscribe", -1, ("AAPL",))
+    machine = pump.machine
+    book = BookView("AAPL", 0, machine.composer, machine.books["AAPL"], machine.groups)
+    pump.run(1_900 * MS)
+    assert (book.state, book.two_sided) == ("live", True)
+    pump.run(200 * MS)
+    assert book.state == "halted"
+    pump.run(300 * MS)
+    assert book.state == "halted"
+    pump.run(2_500 * MS)  # a datagram line begins its session again
+    assert (book.state, book.two_sided) == ("live", True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.core.units import NANOS
 from engine.errors import ConfigError
-from engine.sim.faults import KINDS, MOMENTS, Fault, faults, parse_faults
+from engine.sim.faults import DRAWN, MOMENTS, Fault, faults, parse_faults
 
 MS = NANOS // 1_000
 
@@ -87,7 +87,7 @@ def test_drawn_schedules_are_of_the_grammar_and_end_in_time(seed, seconds):
 
 def test_every_kind_is_drawn_and_seeds_differ():
     drawn = [fault for seed in range(100) for fault in faults(seed, ["polygon", "finnhub", "iex"], "20s")]
-    assert {fault.kind for fault in drawn} == set(KINDS)
+    assert {fault.kind for fault in drawn} == set(DRAWN)
     assert len({faults(seed, ["polygon"], "20s") for seed in range(20)}) == 20
     only = faults(1, ["polygon"], "20s", kinds=["mute"], count=9, longest="300ms")
     assert {fault.kind for fault in only} == {"mute"}
@@ -101,4 +101,4 @@ def test_datagram_lines_and_prints_get_what_they_can_have():
         "mute", "lag", "jitter", "duplicate", "reorder", "truncate", "wrong_scale", "crossed", "clock_skew",
         "huge_frame",
     }  # fmt: skip
-    assert {fault.kind for fault in drawn if fault.line == "finnhub"} == set(KINDS) - {"crossed"}
+    assert {fault.kind for fault in drawn if fault.line == "finnhub"} == set(DRAWN) - {"crossed"}

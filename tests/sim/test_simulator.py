@@ -220,6 +220,7 @@ def test_lines_and_paths():
         ("iex", "", "expected a sequence of names"),
         (["iex"], "disconnect iex at=1s", "it has no connections or logins"),
         (["finnhub"], "crossed finnhub for=1s", "carries no quotes"),
+        (["polygon"], "halt polygon for=1s", "does not tell of halts"),
         (["iex"], "mute polygon for=1s", "line 'polygon'; expected one of iex"),
     ],
 )
