@@ -32,12 +32,12 @@ from engine.core.feed_messages import (
 )
 from engine.core.venues import venue_id
 from engine.errors import ConfigError, EngineError, SessionLost, Throttled, VenueError
+from engine.feeds.conversation import Closing, Conversation, closings
 from engine.feeds.protocol import (
     NEVER,
     Accepted,
     Channel,
     Connected,
-    Conversation,
     LineFacts,
     Ready,
     Retry,
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 
     from engine.core.instruments import Instruments
     from engine.core.side import SideMessage
-    from engine.feeds.protocol import LineDecoder, SideFields
+    from engine.feeds.conversation import SideFields
+    from engine.feeds.protocol import LineDecoder
 
 __all__ = ["ERRORS", "FEEDS", "AlpacaFeed", "Feed", "feed_url"]
 
@@ -154,13 +155,8 @@ ERRORS: Final[dict[int, _Rule | None]] = {
     500: _Rule(_venue, "usual", close=True),  # internal error
 }
 _UNKNOWN: Final = _Rule(_venue, "usual", close=True)
-#: HTTP status of a refused handshake, or WebSocket close code.
-_CLOSINGS: Final[dict[int, _Rule]] = {
-    401: _Rule(_config, "never", close=True),
-    403: _Rule(_config, "never", close=True),
-    429: _Rule(_throttled, "slow", close=True, after=_AGAIN_NS),
-    1008: _Rule(_lost, "usual", close=True),
-}
+#: HTTP status of a refused handshake, or WebSocket close code -> what it means.
+_CLOSINGS: Final[dict[int, Closing]] = {**closings(_AGAIN_NS), 1008: (SessionLost, "usual", 0)}
 
 
 def feed_url(feed: str, base: str | None) -> str:
@@ -247,8 +243,7 @@ class AlpacaFeed(Conversation):
 
     def closed(self, code: int | None, reason: str, now: int) -> None:
         """The transport is down; codes that mean more than that are told."""
-        if code in _CLOSINGS and not self._ending:
-            self._end(_CLOSINGS[code], f"closed: {self.say(reason)}" if reason else "closed", code)
+        self.ended(_CLOSINGS, code, reason)
         self._leave()
 
     def _leave(self) -> None:

@@ -15,17 +15,8 @@ import orjson
 from engine._native.wire import FrameDecoder
 from engine.core.feed_messages import text
 from engine.errors import ConfigError, Throttled, VenueError
-from engine.feeds.protocol import (
-    NEVER,
-    Channel,
-    Connected,
-    Conversation,
-    Heartbeat,
-    LineFacts,
-    Ready,
-    Subscribed,
-    Unsubscribed,
-)
+from engine.feeds.conversation import Conversation, closings
+from engine.feeds.protocol import Channel, Heartbeat, LineFacts
 from engine.feeds.symbology import from_wire, to_wire
 
 if TYPE_CHECKING:
@@ -44,6 +35,7 @@ CHANNELS: Final[tuple[Channel, ...]] = ("trades",)
 _TOO_MANY: Final = "Subscribing to too many symbols"  # as sent; it does not say which
 _SHORT_NS: Final = 2 * _SECOND
 _AGAIN_NS: Final = 30 * _SECOND  # another connection of the same key is alive: both would go on dropping each other
+_CLOSINGS: Final = closings(_AGAIN_NS)
 
 
 class FinnhubFeed(Conversation):
@@ -91,59 +83,35 @@ class FinnhubFeed(Conversation):
             house=lambda wire: from_wire("finnhub", wire),
             secrets=(key, _quoted(key)),
         )
-        self._open = False
         self._opened_at = 0
 
     def opened(self, now: int) -> None:
         """The transport is up, and with it the line."""
-        self._open, self._ending, self._opened_at = True, False, now
-        self._held.clear()
-        self.tell(Connected())
-        self.tell(Ready())
-        self._ask(list(self._wanted))
+        self._opened_at = now
+        super().opened(now)
 
     def closed(self, code: int | None, reason: str, now: int) -> None:
-        """The transport is down: 401 is a bad key; gone at once, it met another connection of the same key."""
-        said = f"{self.name}: closed with {code} {self.say(reason)}".rstrip()
-        if self._ending:
-            pass
-        elif code in {401, 403}:
-            self.refuse(ConfigError(f"{said}; check the key"), "never", close=True)
-        elif code == 429:
-            self.refuse(Throttled(said, code, _AGAIN_NS), "slow", close=True, after=_AGAIN_NS)
-        elif self._open and now - self._opened_at < _SHORT_NS:
+        """The transport is down; gone at once, it met another connection of the same key."""
+        self.ended(_CLOSINGS, code, reason)
+        if not self._ending and self._open and now - self._opened_at < _SHORT_NS:
             soon = f"{self.name}: closed right after opening; a key may have one connection only"
             self.refuse(Throttled(soon, code, _AGAIN_NS), "slow", close=True, after=_AGAIN_NS)
-        self._open = False
-        self._held.clear()
-
-    def subscribe(self, symbols: Sequence[str]) -> None:
-        """Wants data of canonical symbols."""
-        new = self.want(symbols)
-        if self._open:
-            self._ask(new)
+        super().closed(code, reason, now)
 
     def unsubscribe(self, symbols: Sequence[str]) -> None:
         """Wants no more data of them."""
-        wires = [self._wanted[symbol] for symbol in dict.fromkeys(symbols) if symbol in self._wanted]
-        gone = self.forget(symbols)
-        if self._open and gone:
-            self._send("unsubscribe", wires)
-            self._held.difference_update(gone)
-            self.tell(Unsubscribed(tuple(gone), confirmed=False))
+        if self._open:
+            known = dict.fromkeys(symbol for symbol in symbols if symbol in self._wanted)
+            self._send("unsubscribe", [self._wanted[symbol] for symbol in known])
+        super().unsubscribe(symbols)
 
-    def _ask(self, symbols: list[str]) -> None:
+    def take(self, symbols: Sequence[str]) -> None:
+        """Asks for them; nobody confirms."""
         self._send("subscribe", [self._wanted[symbol] for symbol in symbols])
-        self._held.update(symbols)
-        if symbols:
-            self.tell(Subscribed(tuple(symbols), confirmed=False))
+        super().take(symbols)
 
     def _send(self, kind: str, wires: list[str]) -> None:
         self._outgoing.extend(orjson.dumps({"type": kind, "symbol": wire}).decode() for wire in wires)
-
-    def timer(self, now: int) -> int:
-        """Nothing is ever due: silence is judged by ``LineFacts.silent_after``."""
-        return NEVER
 
     def receive_other(self, messages: Sequence[bytes], now: int) -> None:
         """Pings and errors."""

@@ -20,19 +20,8 @@ from engine.core.instruments import Instruments
 from engine.core.units import NANOS
 from engine.core.venues import provider_id, venue_id
 from engine.errors import ProtocolError
-from engine.feeds.protocol import (
-    NEVER,
-    Channel,
-    Connected,
-    Conversation,
-    Gap,
-    Heartbeat,
-    LineFacts,
-    Ready,
-    Side,
-    Subscribed,
-    Unsubscribed,
-)
+from engine.feeds.conversation import Conversation
+from engine.feeds.protocol import Channel, Gap, Heartbeat, LineFacts, Side, Subscribed
 from engine.feeds.symbology import from_wire, to_wire
 
 if TYPE_CHECKING:
@@ -272,28 +261,10 @@ class IexFeed(Conversation):
             wire=lambda symbol: to_wire("iex", symbol),
             house=lambda wire: from_wire("iex", wire),
         )
-        self._open = False
         self._seen: tuple[int, ...] = (0, 0, 0, 0, 0)  # gaps, missing, heartbeats, restarts, late joins
 
-    def opened(self, now: int) -> None:
-        """The socket is bound: data comes as it comes."""
-        self._open, self._ending = True, False
-        self.tell(Connected())
-        self.tell(Ready())
-        self._take(list(self._wanted))
-
-    def closed(self, code: int | None, reason: str, now: int) -> None:
-        """The socket is closed."""
-        self._open = False
-        self._held.clear()
-
-    def subscribe(self, symbols: Sequence[str]) -> None:
-        """Wants data of canonical symbols: they come anyway."""
-        new = self.want(symbols)
-        if self._open:
-            self._take(new)
-
-    def _take(self, symbols: list[str]) -> None:
+    def take(self, symbols: Sequence[str]) -> None:
+        """They come anyway; of those that came unheard a depth misses what was said."""
         self._held.update(symbols)
         if symbols:
             missed = self.facts.role == "depth" and self.decoder.listening
@@ -301,17 +272,6 @@ class IexFeed(Conversation):
                 for symbol in symbols:
                     self.decoder.ask(self._wanted[symbol])
             self.tell(Subscribed(tuple(symbols), confirmed=False, whole=not missed))
-
-    def unsubscribe(self, symbols: Sequence[str]) -> None:
-        """Wants no more data of them: it goes on coming."""
-        gone = self.forget(symbols)
-        self._held.difference_update(gone)
-        if self._open and gone:
-            self.tell(Unsubscribed(tuple(gone), confirmed=False))
-
-    def timer(self, now: int) -> int:
-        """Nothing is ever due: silence is judged by ``LineFacts.silent_after``."""
-        return NEVER
 
     def receive_other(self, messages: Sequence[bytes], now: int) -> None:
         """What the last datagram told beside events: gaps, heartbeats, side messages."""

@@ -26,12 +26,12 @@ from engine.core.feed_messages import (
     whole,
 )
 from engine.errors import ConfigError, EngineError, SessionLost, Throttled, VenueError
+from engine.feeds.conversation import Conversation, closings
 from engine.feeds.protocol import (
     NEVER,
     Accepted,
     Channel,
     Connected,
-    Conversation,
     LineFacts,
     Ready,
     Retry,
@@ -82,13 +82,9 @@ _ENDINGS: Final[dict[str, tuple[Callable[[str], EngineError], Retry, int]]] = {
     "auth_timeout": (SessionLost, "usual", 0),
     "max_connections": (lambda said: Throttled(said, "max_connections", _EVICTED_NS), "slow", _EVICTED_NS),
 }
-#: HTTP status of a refused handshake, or WebSocket close code -> the same.
-_CLOSINGS: Final[dict[int, tuple[Callable[[str], EngineError], Retry, int]]] = {
-    401: (ConfigError, "never", 0),
-    403: (ConfigError, "never", 0),
-    429: (lambda said: Throttled(said, 429, _EVICTED_NS), "slow", _EVICTED_NS),
-    1008: (lambda said: Throttled(said, 1008, _EVICTED_NS), "slow", _EVICTED_NS),
-}
+_REFUSALS: Final = closings(_EVICTED_NS)
+#: HTTP status of a refused handshake, or WebSocket close code -> what it means.
+_CLOSINGS: Final = {**_REFUSALS, 1008: _REFUSALS[429]}
 
 
 def feed_url(feed: str, base: str | None) -> str:
@@ -170,10 +166,7 @@ class PolygonFeed(Conversation):
 
     def closed(self, code: int | None, reason: str, now: int) -> None:
         """The transport is down; codes that mean more than that are told."""
-        if code in _CLOSINGS and not self._ending:
-            error, retry, after = _CLOSINGS[code]
-            said = f"{self.name}: closed with {code} {self.say(reason)}".rstrip()
-            self.refuse(error(said), retry, close=True, after=after)
+        self.ended(_CLOSINGS, code, reason)
         self._leave()
 
     def _leave(self) -> None:

@@ -13,18 +13,8 @@ import orjson
 from engine._native.wire import FrameDecoder
 from engine.core.feed_messages import text
 from engine.errors import ConfigError, EngineError, SessionLost, Throttled, VenueError
-from engine.feeds.protocol import (
-    NEVER,
-    Channel,
-    Connected,
-    Conversation,
-    Heartbeat,
-    LineFacts,
-    Ready,
-    Retry,
-    Subscribed,
-    Unsubscribed,
-)
+from engine.feeds.conversation import Conversation
+from engine.feeds.protocol import Channel, Heartbeat, LineFacts, Retry
 from engine.feeds.symbology import from_wire, to_wire
 
 if TYPE_CHECKING:
@@ -96,41 +86,6 @@ class SchwabFeed(Conversation):
             wire=lambda symbol: to_wire("schwab", symbol),
             house=lambda wire: from_wire("schwab", wire),
         )
-        self._open = False
-
-    def opened(self, now: int) -> None:
-        """The connection is logged in."""
-        self._open, self._ending = True, False
-        self.tell(Connected())
-        self.tell(Ready())
-        self._take(list(self._wanted))
-
-    def closed(self, code: int | None, reason: str, now: int) -> None:
-        """The transport is down."""
-        self._open = False
-        self._held.clear()
-
-    def subscribe(self, symbols: Sequence[str]) -> None:
-        """Data of canonical symbols comes."""
-        new = self.want(symbols)
-        if self._open:
-            self._take(new)
-
-    def _take(self, symbols: list[str]) -> None:
-        self._held.update(symbols)
-        if symbols:
-            self.tell(Subscribed(tuple(symbols), confirmed=False))
-
-    def unsubscribe(self, symbols: Sequence[str]) -> None:
-        """No more of them comes."""
-        gone = self.forget(symbols)
-        self._held.difference_update(gone)
-        if self._open and gone:
-            self.tell(Unsubscribed(tuple(gone), confirmed=False))
-
-    def timer(self, now: int) -> int:
-        """Nothing is ever due."""
-        return NEVER
 
     def receive_other(self, messages: Sequence[bytes], now: int) -> None:
         """Responses and notifications: whole frames, or the objects in their lists."""

@@ -162,7 +162,8 @@ def test_closings_that_say_more(code, error, retry):
     assert isinstance(refused, Refused)
     assert type(refused.error) is error
     assert refused.retry == retry
-    assert str(refused.error) == f"polygon: closed with {code} because of ***"
+    hint = "; check the key" if error is ConfigError else ""
+    assert str(refused.error) == f"polygon: closed with {code} because of ***{hint}"
 
 
 @pytest.mark.parametrize("code", [None, 1000, 1006, 1011, 503])
