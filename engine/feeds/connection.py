@@ -13,8 +13,8 @@ from engine.feeds.protocol import NEVER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.errors import EngineError
     from engine.core.backoff import Backoff
+    from engine.errors import EngineError
     from engine.feeds.protocol import FeedProtocol
 
 __all__ = ["Close", "Command", "Connection", "LinePolicy", "Open", "Phase", "Ping", "Send"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engine.core.backoff import Backoff, BackoffPolicy
 from engine.core.instruments import Instruments
-from engine.feeds.backoff import Backoff, BackoffPolicy
 from engine.feeds.connection import Connection, Open, Send
 from engine.feeds.polygon import PolygonFeed
 from engine.feeds.protocol import NEVER
