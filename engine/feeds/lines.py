@@ -36,8 +36,6 @@ __all__ = ["Close", "Command", "LinePolicy", "Lines", "Open", "Phase", "Ping", "
 _MS: Final = 1_000_000
 
 
-
-
 class Lines:
     """All lines of a market (see the module).
 
