@@ -85,10 +85,10 @@ struct Orders {
     uint32_t* table;  // index + 1 of an order, 0 free; open addressing
     Order* pool;
     uint64_t mask;
-    uint32_t shift;  // 64 - log2(mask + 1)
-    uint32_t live;
-    uint32_t capacity;    // of the pool; a quarter of the table
+    uint32_t shift;       // 64 - log2(mask + 1)
+    uint32_t capacity;    // orders there is room for; a quarter of the table
     uint32_t first_free;  // list through `next`
+    uint32_t stride;      // places of the pool an order takes: what else its owner knows of it lies behind it
 };
 
 // The best levels of one side, readable at every moment: index, and where total and quantities lie. NO_KEY beyond the

@@ -12,20 +12,27 @@ constexpr uint32_t FIRST_ORDERS = 64;
 void open_table(Orders& orders, uint32_t capacity) {
     const uint64_t places = uint64_t{capacity} * 4;
     orders.table = static_cast<uint32_t*>(std::calloc(places, sizeof(uint32_t)));
-    orders.pool = static_cast<Order*>(std::realloc(orders.pool, capacity * sizeof(Order)));
-    if (orders.table == nullptr || orders.pool == nullptr) std::abort();
+    const size_t stride = orders.stride;
+    auto* pool = static_cast<Order*>(std::aligned_alloc(64, capacity * stride * sizeof(Order)));
+    if (orders.table == nullptr || pool == nullptr) std::abort();
+    if (orders.pool != nullptr) std::memcpy(pool, orders.pool, orders.capacity * stride * sizeof(Order));
+    std::free(orders.pool);
+    orders.pool = pool;
     orders.mask = places - 1;
     orders.shift = 64 - static_cast<uint32_t>(std::countr_zero(places));
-    for (uint32_t i = orders.capacity; i < capacity; ++i) orders.pool[i].next = i + 1 < capacity ? i + 1 : NO_ORDER;
-    orders.first_free = orders.capacity;
+    for (uint32_t i = orders.capacity; i < capacity; ++i) {
+        pool[i * stride].next = i + 1 < capacity ? static_cast<uint32_t>((i + 1) * stride) : NO_ORDER;
+    }
+    orders.first_free = static_cast<uint32_t>(orders.capacity * stride);
     orders.capacity = capacity;
 }
 
 }  // namespace
 
-Orders* orders_create() {
+Orders* orders_create(uint32_t stride) {
     auto* orders = static_cast<Orders*>(std::calloc(1, sizeof(Orders)));
     if (orders == nullptr) std::abort();
+    orders->stride = stride;
     open_table(*orders, FIRST_ORDERS);
     return orders;
 }
@@ -52,7 +59,7 @@ void orders_grow(Orders& orders) {
 
 size_t orders_memory(const Orders* orders) {
     if (orders == nullptr) return 0;
-    return sizeof(Orders) + (orders->mask + 1) * sizeof(uint32_t) + orders->capacity * sizeof(Order);
+    return sizeof(Orders) + (orders->mask + 1) * sizeof(uint32_t) + orders->capacity * orders->stride * sizeof(Order);
 }
 
 void orders_drop(Orders& orders, Queue& queue) {

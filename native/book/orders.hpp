@@ -7,7 +7,7 @@
 namespace tf {
 
 // --- cold, in orders.cpp ---
-Orders* orders_create();
+Orders* orders_create(uint32_t stride = 1);
 void orders_destroy(Orders* orders);
 void orders_grow(Orders& orders);
 size_t orders_memory(const Orders* orders);
@@ -39,7 +39,6 @@ static inline void order_forget(Orders& orders, uint64_t hole) {
     const uint32_t index = orders.table[hole] - 1;
     orders.pool[index].next = orders.first_free;
     orders.first_free = index;
-    --orders.live;
     for (uint64_t i = hole;;) {
         i = (i + 1) & orders.mask;
         if (orders.table[i] == 0) break;
@@ -59,7 +58,6 @@ static inline uint32_t order_add(Orders& orders, uint64_t at, uint64_t id, int64
     order.id = id;
     order.quantity = quantity;
     orders.table[at] = index + 1;
-    ++orders.live;
     return index;
 }
 

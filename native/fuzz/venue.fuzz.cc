@@ -117,7 +117,7 @@ void check_sound(const Venue& venue) {
                     for (uint32_t index = queue_of(level).head; index != NO_ORDER;
                          index = venue.orders->pool[index].next, ++count) {
                         sum += venue.orders->pool[index].quantity;
-                        require(venue.orders->pool[index].quantity > 0 && venue.terms[index].reserve >= 0);
+                        require(venue.orders->pool[index].quantity > 0 && terms_of(venue, index).reserve >= 0);
                     }
                     require(sum == level[0] && count == queue_of(level).count);
                     live += count;
@@ -126,7 +126,8 @@ void check_sound(const Venue& venue) {
             require(best == ladder.best);
         }
     }
-    require(live == venue.orders->live);
+    for (uint64_t at = 0; at <= venue.orders->mask; ++at) live -= venue.orders->table[at] != 0;
+    require(live == 0);
 }
 
 // The books that the public events make are the displayed ones.

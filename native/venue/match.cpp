@@ -113,7 +113,7 @@ inline void level_shrink(Grid& grid, int side, Page* page, int64_t* level, int64
 // The best order of a level displays its next part, at the back of the queue. False: the level cannot hold it.
 [[gnu::noinline]] bool refresh(Venue& venue, Queue& queue, int64_t* level, uint32_t index, Page* page, int slot) {
     Orders& orders = *venue.orders;
-    Terms& terms = venue.terms[index];
+    Terms& terms = terms_of(venue, index);
     const int64_t shown = terms.reserve < terms.display ? terms.reserve : terms.display;
     if (level[0] > INT64_MAX - shown) return false;
     level[0] += shown;
@@ -128,7 +128,7 @@ inline void level_shrink(Grid& grid, int side, Page* page, int64_t* level, int64
 inline void exhaust(Venue& venue, Queue& queue, int64_t* level, uint32_t index, const Taking& taking, int64_t price) {
     Orders& orders = *venue.orders;
     Order& order = orders.pool[index];
-    const Terms& terms = venue.terms[index];
+    const Terms& terms = terms_of(venue, index);
     if (terms.reserve != 0) [[unlikely]] {
         Page* page = page_of(order);
         const About about{order.id, taking.about.instrument, terms.owner, static_cast<uint8_t>(page->side + 1),
@@ -154,7 +154,7 @@ inline void take_level(Venue& venue, Grid& grid, int side, Taking& taking) {
     do {
         const uint32_t index = queue.head;
         Order& order = venue.orders->pool[index];
-        const Terms& terms = venue.terms[index];
+        const Terms& terms = terms_of(venue, index);
         const int64_t quantity = taking.leaves < order.quantity ? taking.leaves : order.quantity;
         taking.leaves -= quantity;
         order.quantity -= quantity;
@@ -197,7 +197,7 @@ inline void match(Venue& venue, Grid& grid, Taking& taking, int64_t limit) {
             const int64_t* level = level_of(grid, page, slot);
             wanted -= level[0];
             for (uint32_t at = queue_of(level).head; at != NO_ORDER && wanted > 0; at = venue.orders->pool[at].next) {
-                wanted -= venue.terms[at].reserve;
+                wanted -= terms_of(venue, at).reserve;
             }
             if (wanted <= 0) return true;
         }
@@ -217,12 +217,12 @@ inline bool rest(Venue& venue, Grid& grid, const Taking& taking, uint64_t at) {
         return false;
     }
     if (orders.first_free == NO_ORDER) [[unlikely]] {
-        terms_grow(venue);
+        orders_grow(orders);
         at = order_find(orders, taking.about.order_id);
     }
     const uint32_t index = order_add(orders, at, taking.about.order_id, shown);
-    venue.terms[index] = {taking.total, taking.leaves - shown, taking.display, taking.about.owner,
-                          taking.tif,   taking.flags};
+    terms_of(venue, index) = {taking.total, taking.leaves - shown, taking.display, taking.about.owner,
+                              taking.tif,   taking.flags};
     queue_append(orders, queue_of(level), index, page, static_cast<int>(taking.key & 63));
     level_grow(grid, side, page, level, taking.key, shown);
     return true;
@@ -269,6 +269,7 @@ static_assert(offsetof(OrderRecord, action) == 48 && offsetof(OrderRecord, side)
 
 // The short way: a limit order that shows all of itself and rests at once, on a page there is. False: it is not that, and
 // nothing was done.
+template <bool publishes>
 inline bool enter_plain(Venue& venue, const OrderRecord& order, uint64_t facts) {
     if (((facts - PLAIN_BID) & ~(PLAIN_ASK_MORE | PLAIN_GTC_MORE)) != 0) return false;
     if (order.instrument >= venue.listed || order.display != 0 || order.price <= 0 || order.quantity <= 0) return false;
@@ -287,12 +288,12 @@ inline bool enter_plain(Venue& venue, const OrderRecord& order, uint64_t facts) 
     if (level[0] > INT64_MAX - order.quantity) return false;
     move_clock(grid, order.ts);
     const uint32_t index = order_add(orders, at, order.order_id, order.quantity);
-    venue.terms[index] = {order.quantity, 0, 0, order.owner, order.tif, 0};
+    terms_of(venue, index) = {order.quantity, 0, 0, order.owner, order.tif, 0};
     queue_append(orders, queue_of(level), index, page, static_cast<int>(key & 63));
     level_grow(grid, side, page, level, key, order.quantity);
     report(venue, {order.order_id, order.instrument, order.owner, order.side, Action::NEW}, order.ts,
            ReportKind::ACCEPTED, Reason::NONE, order.price, order.quantity, order.quantity, 0, 0, LAST_REPORT);
-    if (venue.publishes) {
+    if constexpr (publishes) {
         publish(venue, Kind::ADD, order.instrument, order.ts, order.side, order.order_id, order.price, order.quantity);
         end_events(venue);
     }
@@ -358,7 +359,7 @@ inline bool find(const Venue& venue, const OrderRecord& request, Found& found) {
     const Orders& orders = *venue.orders;
     found.at = order_find(orders, request.order_id);
     found.index = orders.table[found.at] - 1;
-    if (found.index == UINT32_MAX || venue.terms[found.index].owner != request.owner) return false;
+    if (found.index == UINT32_MAX || terms_of(venue, found.index).owner != request.owner) return false;
     found.page = page_of(orders.pool[found.index]);
     found.key = found.page->number * 64 + slot_of(orders.pool[found.index]);
     return true;
@@ -369,7 +370,7 @@ inline void end(Venue& venue, const Found& found, ReportKind kind, Action action
     const Page& page = *found.page;
     Grid& grid = *venue.listings[page.instrument].grid;
     const Order& order = venue.orders->pool[found.index];
-    const Terms& terms = venue.terms[found.index];
+    const Terms& terms = terms_of(venue, found.index);
     const About about{order.id, page.instrument, terms.owner, static_cast<uint8_t>(page.side + 1), action};
     const int64_t leaves = order.quantity + terms.reserve;
     const int64_t price = price_of(grid, side_of(about), found.key);
@@ -389,13 +390,14 @@ inline void cancel(Venue& venue, const OrderRecord& request) {
 }
 
 // The short way. False: it is not that, and nothing was done.
+template <bool publishes>
 inline bool cancel_plain(Venue& venue, const OrderRecord& request) {
     Orders& orders = *venue.orders;
     const uint64_t at = order_find(orders, request.order_id);
     const uint32_t entry = orders.table[at];
-    if (entry == 0 || venue.reports.at == venue.reports.end || venue.publishes) return false;
+    if (entry == 0 || venue.reports.at == venue.reports.end) return false;
     const Order& order = orders.pool[entry - 1];
-    const Terms& terms = venue.terms[entry - 1];
+    const Terms& terms = terms_of(venue, entry - 1);
     if (terms.owner != request.owner) return false;
     Page* page = page_of(order);
     const int slot = slot_of(order);
@@ -403,9 +405,14 @@ inline bool cancel_plain(Venue& venue, const OrderRecord& request) {
     const int64_t key = page->number * 64 + slot;
     Grid& grid = *venue.listings[page->instrument].grid;
     const int64_t leaves = order.quantity + terms.reserve;
+    const int64_t price = price_of(grid, side, key);
     report(venue, {order.id, page->instrument, terms.owner, static_cast<uint8_t>(side + 1), Action::CANCEL}, request.ts,
-           ReportKind::CANCELLED, Reason::NONE, price_of(grid, side, key), leaves, 0, terms.total - leaves, 0,
-           LAST_REPORT);
+           ReportKind::CANCELLED, Reason::NONE, price, leaves, 0, terms.total - leaves, 0, LAST_REPORT);
+    if constexpr (publishes) {
+        publish(venue, Kind::DELETE, page->instrument, request.ts, static_cast<uint8_t>(side + 1), order.id, price,
+                order.quantity);
+        end_events(venue);
+    }
     move_clock(grid, request.ts);
     int64_t* level = level_of(grid, page, slot);
     queue_unlink(orders, queue_of(level), order);
@@ -417,7 +424,7 @@ inline bool cancel_plain(Venue& venue, const OrderRecord& request) {
 // Less of the same keeps its place; what is hidden goes first.
 void shrink(Venue& venue, Grid& grid, const Found& found, const Taking& taking) {
     Order& order = venue.orders->pool[found.index];
-    Terms& terms = venue.terms[found.index];
+    Terms& terms = terms_of(venue, found.index);
     const int64_t shown = order.quantity < taking.leaves ? order.quantity : taking.leaves;
     const int64_t gone = order.quantity - shown;
     terms.total = taking.total;
@@ -451,7 +458,7 @@ void replace(Venue& venue, const OrderRecord& request) {
     const Page& page = *found.page;
     const Listing& listing = venue.listings[page.instrument];
     Grid& grid = *listing.grid;
-    const Terms terms = venue.terms[found.index];
+    const Terms terms = terms_of(venue, found.index);
     const int64_t leaves = venue.orders->pool[found.index].quantity + terms.reserve;
     const int64_t filled = terms.total - leaves;
     Reason reason = judge(listing, grid, request.price, request.quantity, request.display);
@@ -497,40 +504,36 @@ void replace(Venue& venue, const OrderRecord& request) {
     end_events(venue);
 }
 
+template <bool publishes>
 inline void apply_one(Venue& venue, const OrderRecord& order) {
     uint64_t tail;
     __builtin_memcpy(&tail, order.reserved + 3, sizeof tail);
     const uint64_t facts = facts_of(order);
     const bool clean = (tail | facts >> 40) == 0;
-    if (clean) {
-        if (order.action == Action::CANCEL) {
-            if (cancel_plain(venue, order)) return;
-        } else if (enter_plain(venue, order, facts)) {
-            return;
-        }
-    }
-    apply_any(venue, order, clean);
+    const bool plain = clean && (order.action == Action::CANCEL ? cancel_plain<publishes>(venue, order)
+                                                                : enter_plain<publishes>(venue, order, facts));
+    if (!plain) apply_any(venue, order, clean);
 }
 
 constexpr size_t PLACE_AHEAD = 8;
 constexpr size_t ORDER_AHEAD = 5;
 
-// Looks ahead at the order a later request names and its terms. Where there is none another serves: a guess costs less
+// Looks ahead at the order a later request names. Where there is none another serves: a guess costs less
 // than a branch that cannot be guessed.
-inline void prefetch_terms(const Venue& venue, uint64_t id) {
+inline void prefetch_named(const Venue& venue, uint64_t id) {
     const uint32_t entry = venue.orders->table[order_hash(*venue.orders, id)];
     const uint32_t index = entry - (entry != 0);
     __builtin_prefetch(venue.orders->pool + index);
-    __builtin_prefetch(venue.terms + index);
 }
 
+template <bool publishes>
 void apply_all(Venue& venue, const OrderRecord* orders, size_t n) {
     for (size_t i = 0; i < n; ++i) {
         if (i + PLACE_AHEAD < n) {
             prefetch_place(*venue.orders, orders[i + PLACE_AHEAD].order_id);
-            prefetch_terms(venue, orders[i + ORDER_AHEAD].order_id);
+            prefetch_named(venue, orders[i + ORDER_AHEAD].order_id);
         }
-        apply_one(venue, orders[i]);
+        apply_one<publishes>(venue, orders[i]);
     }
 }
 
@@ -554,7 +557,7 @@ void expire_level(Venue& venue, const Grid& grid, const Page* page, int slot, in
     const Orders& orders = *venue.orders;
     for (uint32_t next, index = queue_of(level_of(grid, page, slot)).head; index != NO_ORDER; index = next) {
         next = orders.pool[index].next;
-        if (venue.terms[index].tif != TimeInForce::DAY) continue;
+        if (terms_of(venue, index).tif != TimeInForce::DAY) continue;
         const Found found{order_find(orders, orders.pool[index].id), index, page, page->number * 64 + slot};
         end(venue, found, ReportKind::EXPIRED, Action::NONE, ts);
         end_reports(venue);
@@ -566,13 +569,21 @@ void expire_level(Venue& venue, const Grid& grid, const Page* page, int slot, in
 
 Answers venue_apply(Venue* venue, const OrderRecord* orders, size_t n, ReportRecord* room, size_t capacity) {
     lend(venue->reports, room, capacity);
-    apply_all(*venue, orders, n);
+    if (venue->publishes) {
+        apply_all<true>(*venue, orders, n);
+    } else {
+        apply_all<false>(*venue, orders, n);
+    }
     return give(venue->reports);
 }
 
 size_t venue_enter(Venue* venue, const OrderRecord& order) {
     Reports& reports = venue->reports;
-    apply_one(*venue, order);
+    if (venue->publishes) {
+        apply_one<true>(*venue, order);
+    } else {
+        apply_one<false>(*venue, order);
+    }
     const auto now = static_cast<size_t>(reports.at - reports.own);
     const size_t count = now - reports.kept;
     reports.kept = now;

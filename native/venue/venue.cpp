@@ -29,8 +29,7 @@ Venue* venue_create(bool publishes, uint16_t id, uint8_t provider) {
     venue->publishes = publishes;
     venue->id = id;
     venue->provider = provider;
-    venue->orders = orders_create();
-    venue->terms = resized<Terms>(nullptr, venue->orders->capacity);
+    venue->orders = orders_create(2);  // an order and its terms
     venue->reports.capacity = FIRST_REPORTS;
     venue->reports.at = venue->reports.own = resized<ReportRecord>(nullptr, FIRST_REPORTS);
     venue->reports.end = venue->reports.own + FIRST_REPORTS;
@@ -46,7 +45,6 @@ void venue_destroy(Venue* venue) {
     }
     arena_close(&venue->arena);
     orders_destroy(venue->orders);
-    std::free(venue->terms);
     std::free(venue->listings);
     std::free(venue->reports.own);
     std::free(venue->events.first);
@@ -100,8 +98,7 @@ void venue_halt(Venue* venue, uint32_t instrument, bool halted, int64_t ts) {
 
 size_t venue_memory(const Venue* venue) {
     size_t bytes = sizeof(Venue) + venue->room * sizeof(Listing) + venue->reports.capacity * sizeof(ReportRecord);
-    bytes += venue->events.capacity * sizeof(Event) + venue->orders->capacity * sizeof(Terms);
-    bytes += orders_memory(venue->orders);
+    bytes += venue->events.capacity * sizeof(Event) + orders_memory(venue->orders);
     for (uint32_t i = 0; i < venue->listed; ++i) {
         const Grid* grid = venue->listings[i].grid;
         if (grid != nullptr) bytes += grid_memory(grid) - orders_memory(venue->orders);
@@ -128,11 +125,6 @@ void events_grow(Venue& venue) {
     const size_t wanted = 2 * venue.events.capacity + FIRST_EVENTS;
     venue.events.first = resized(venue.events.first, wanted);
     venue.events.capacity = wanted;
-}
-
-void terms_grow(Venue& venue) {
-    orders_grow(*venue.orders);
-    venue.terms = resized(venue.terms, venue.orders->capacity);
 }
 
 }  // namespace tf

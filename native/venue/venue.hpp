@@ -1,8 +1,8 @@
 // A matching venue: price-time priority over the orders of many instruments.
 //
 // What is displayed lies in books of native/book, so every reading of a book works on it. All instruments share one
-// table of orders, for an id names one live order of the venue; what a book does not know of an order stands beside it
-// in `Terms`, under the same index. The rules are those of tests/reference/venue.py.
+// table of orders, for an id names one live order of the venue; what a book does not know of an order, its `Terms`, lies
+// behind it on the same cache line. The rules are those of tests/reference/venue.py.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Terms {
     TimeInForce tif;
     uint8_t flags;
 };
-static_assert(sizeof(Terms) == 32);
+static_assert(sizeof(Terms) == sizeof(Order));
 
 struct Listing {
     Grid* grid;  // null until the first order
@@ -57,7 +57,6 @@ struct Venue {
     uint32_t listed;
     uint32_t room;
     Orders* orders;
-    Terms* terms;  // by the index of an order
     uint64_t executions;
     uint64_t sequence;  // of the last event
     Reports reports;
@@ -92,9 +91,12 @@ void venue_halt(Venue* venue, uint32_t instrument, bool halted, int64_t ts);
 Answers venue_expire(Venue* venue, int64_t ts);
 size_t venue_memory(const Venue* venue);
 
+static inline Terms& terms_of(const Venue& venue, uint32_t index) {
+    return *reinterpret_cast<Terms*>(venue.orders->pool + index + 1);
+}
+
 // --- of the venue's own files ---
 void reports_grow(Venue& venue);
 void events_grow(Venue& venue);
-void terms_grow(Venue& venue);
 
 }  // namespace tf
