@@ -185,6 +185,31 @@ def test_the_day_ends_for_day_orders(desk: Desk):
     assert len(desk.venue.expire(9)) == 0
 
 
+def test_a_level_holds_no_more_than_its_sum_can_say(desk: Desk):
+    most = (2**63 - 1) // NANOS
+    desk.place("sell", 10, 10, 1, display=5 * NANOS)
+    desk.place("sell", 10, most - 5, 2)
+    assert desk.place("sell", 10, 1, 3)[1:] == [(3, "cancelled", 1, 0, "LEVEL_FULL")]
+    assert desk.replace(1, 10, 12, display=6 * NANOS)[1:] == [(1, "cancelled", 12, 0, "LEVEL_FULL")]
+    assert desk.venue["AAPL"].total("ask") == most - 5
+
+
+def test_the_next_part_of_a_reserve_order_may_find_its_level_full(desk: Desk):
+    most = (2**63 - 1) // NANOS
+    desk.place("sell", 10, 10, 1, display=5 * NANOS)
+    desk.place("sell", 10, most - 5, 2)
+    desk.place("buy", 10, 3, 3)
+    desk.place("sell", 10, 3, 4)
+    desk.kinds()
+    assert desk.place("buy", 10, 2, 5)[1:] == [
+        (1, "fill", 2, 5),
+        (5, "fill", 2, 0),
+        (1, "cancelled", 5, 0, "LEVEL_FULL"),
+    ]
+    assert desk.kinds() == [("EXECUTE", 1, 2)]
+    assert desk.cancel(1)[0][-1] == "UNKNOWN_ORDER"
+
+
 def test_prices_and_quantities_keep_to_tick_and_lot(desk: Desk):
     for price, quantity, reason in [
         (10.001, 1, "BAD_PRICE"),
