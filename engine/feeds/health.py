@@ -157,7 +157,7 @@ class LineHealth:
         self._late = 0  # readings in a row that were late
         self._offset = 0  # what its clock was set since, as far as that is known
         self._stepped = False  # its stamps went back
-        self._steady = (0, 0)  # since when it is as late as that
+        self._steady: tuple[int, int] | None = None  # since when it is as late as that
         self._peer_base: tuple[int, int] | None = None  # own updates and those of the others when it became ready
         self._points = 0
         self._points_at = 0
@@ -212,7 +212,7 @@ class LineHealth:
         self._points_at -= by
         self._ready_at -= by
         self._ahead_at = self._ahead_at and self._ahead_at - by
-        self._steady = self._steady[0] - by, self._steady[1] - by
+        self._steady = None
         self.delay = None if self.delay is None else self.delay - by
         self._least = None if self._least is None else self._least - by
         self._history = deque((at - by, reading) for at, reading in self._history)
@@ -317,6 +317,8 @@ class LineHealth:
         ahead = excess <= -lag and other is not None and self.delay <= other - lag  # else it has caught up
         jumped = ahead and most is not None and most > -lag // 2
         usual = self._ahead_at and now - self._ahead_at >= self.rules.usual_after
+        if self._ahead_at and other is None and excess <= -lag and not usual:
+            return None  # who could tell has left; what is known of it stays
         if not jumped or usual:
             self._offset += excess if usual else 0
             self._least, self._ahead_at = self.delay, 0
@@ -334,7 +336,9 @@ class LineHealth:
             text = f"{excess // _MS} ms later than at its best, another line {max(least, 0) // _MS} ms"
         elif rules.lag_of_peer <= behind < 3_600 * _S:
             text = f"{behind // _MS} ms later than another line"
-        if text and self._was_set(self.delay, now):
+        if not text:
+            self._steady = None
+        elif self._was_set(self.delay, now):
             self._offset += excess
             self._least, text = self.delay, ""
         self._late = self._late + 1 if text else 0
@@ -343,7 +347,7 @@ class LineHealth:
 
     def _was_set(self, delay: int, now: int) -> bool:
         """Whether its stamps went back and are as late ever since: its clock was set. What waits somewhere varies."""
-        if not self._stepped or abs(delay - self._steady[1]) > self.rules.lag // 2:
+        if self._steady is None or not self._stepped or abs(delay - self._steady[1]) > self.rules.lag // 2:
             self._steady = now, delay
         if now - self._steady[0] < self.rules.usual_after:
             return False

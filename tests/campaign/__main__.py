@@ -35,6 +35,8 @@ def main() -> int:
                 if errors:
                     wrong.append(seed)
                     print(f"seed {seed}: {'; '.join(faults)}", *errors[:3], sep="\n    ", flush=True)
+                if not done % 1_000:
+                    print(f"{done} runs, {len(wrong)} wrong", flush=True)
                 if sys.stderr.isatty():
                     print(f"\r{done}/{arguments.runs} runs, {len(wrong)} wrong", end="", file=sys.stderr, flush=True)
     except KeyboardInterrupt:

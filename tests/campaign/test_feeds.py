@@ -29,9 +29,9 @@ def test_drawn_faults(seed):
         31,  # IEX's clock ran three seconds back: levels were taken for replays
         410,  # nobody else was left when a line lied; when one came back, the two stood against each other
         1242,  # who contradicted a lying line was crossed just then
-        # found when the world behind them became another; where both lines of NBBO lie or are gone, one of them leads
-        pytest.param(20905, marks=pytest.mark.xfail(reason="two lying lines: the crossed one is taken for recovered")),
-        pytest.param(381, marks=pytest.mark.xfail(reason="who could contradict a liar was cut off")),
+        67,  # a clock that came back to its usual was taken for one that had been set a minute ago
+        20905,  # a crossed line was taken for recovered while the only other line lied, too
+        381,  # who could contradict a liar was cut off
     ],
 )
 def test_seeds_that_failed(seed):

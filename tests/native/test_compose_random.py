@@ -32,7 +32,7 @@ KINDS = {"depth": Kind.LEVEL, "top": Kind.QUOTE, "montage": Kind.QUOTE, "nbbo": 
 COUNTS = ("events", "updates", "duplicates", "reordered", "replayed", "crossed", "scaled", "suspect_run", "trades")
 COUNTS += ("refused", "unsubscribed", "waiting", "disagreements", "peer_updates")
 START = 1_700_000_000 * NANOS
-STEPS = ["speak_of_the_venue", "trust", "trust", "reset", "rank", "subscribe"]
+STEPS = ["speak_of_the_venue", "trust", "trust", "reset", "rank", "subscribe", "lie", "lie", "wait"]
 SESSIONS = 2
 STATUSES = [
     Status.TRADING,
@@ -64,13 +64,13 @@ def spoil(events: np.ndarray, choose: Choose) -> None:
             event[name] = value
 
 
-def message(choose: Choose, role: str, venue: int, now: int, middle: int) -> np.ndarray:
+def message(choose: Choose, role: str, venue: int, now: int, middle: int, scale: int) -> np.ndarray:
     """A message as its role has them, mostly; now and then one that is crossed, wrongly scaled or late."""
     fault = choose([""] * 12 + ["crossed", "scaled", "late", "late", "replayed"])
     size = 2 if role in {"nbbo", "top"} else choose([1, 2, 3, 5])
     events = np.zeros(size, EVENT)
     away = choose([-8 if fault == "crossed" else 0])
-    scale = 100 if fault == "scaled" else 1
+    scale = 100 if fault == "scaled" else scale
     for i, event in enumerate(events):
         side = SIDES[i % 2] if role in {"nbbo", "top"} else choose(list(SIDES))
         step = away + choose([0, 0, 1, 2, 3, 4])
@@ -102,6 +102,7 @@ class Pair:
         self.native, self.twin = Composer(self.instruments, self.books, record=True), Twin()
         self.roles = [(role, venue if role in {"depth", "top"} else 0) for role, venue in roles]
         self.now, self.number, self.middle = START, 1_000, 10_000
+        self.liars: set[int] = set()
         for number, (role, venue) in enumerate(self.roles):
             self.native.add_source(number + 1, role, venue)  # type: ignore[arg-type]
             self.twin.add_source(role, venue)
@@ -120,7 +121,8 @@ class Pair:
             self.middle += choose([-1, 0, 0, 0, 1])
             numbered = choose([0, 1, 1])
             self.number += choose([1, 1, 1, 1, 1, 0, -2]) if numbered else 0
-            piece = message(choose, *self.roles[source], self.now, self.middle)
+            scale = 3 if source in self.liars else 1
+            piece = message(choose, *self.roles[source], self.now, self.middle, scale)
             piece["instrument"] = choose([self.ids[0]] * 5 + [self.ids[1]] * 3 + [77])
             piece["sequence"] = numbered * self.number
             pieces.append(piece)
@@ -135,6 +137,13 @@ class Pair:
     def apply(self, source: int, events: np.ndarray) -> None:
         self.native.apply(source, events)
         self.twin.apply(source, events)
+
+    def lie(self, choose: Choose) -> None:
+        """From now on the source lies, or no more."""
+        self.liars ^= {self.source(choose)}
+
+    def wait(self, choose: Choose) -> None:
+        self.now += choose([NANOS, NANOS, 11 * NANOS, 61 * NANOS])
 
     def trust(self, choose: Choose) -> None:
         source, trusted = self.source(choose), choose([True, True, False])
