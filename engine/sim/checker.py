@@ -128,6 +128,20 @@ class Checker:
             found += self._compare(symbol, expected, self._leading("nbbo", instrument, tops), exempt)
         return found
 
+    def alone(self, symbol: str, live: Container[str]) -> set[str]:
+        """Names of the lines beside which no other ``live`` one with quotes has told of the symbol.
+
+        A depth that waits for its snapshot tells nothing.
+        """
+        instrument = self._instruments[symbol].id
+        telling = {
+            line.name
+            for line in self._lines
+            if line.role != "prints" and line.name in live and self._has_told(line, symbol)
+            if line.role != "depth" or self._composer.leader(instrument, "depth", line.venue) == line.source
+        }
+        return {line.name for line in self._lines if not telling - {line.name}}
+
     def at_rest(self, market: Market, symbols: Iterable[str], live: Container[str] | None = None) -> list[str]:
         """The same against the market itself, for when nothing is on its way.
 

@@ -170,11 +170,12 @@ void Composer::recompose(uint32_t source, uint32_t instrument, int64_t ts_event,
     finish(board);
 }
 
-// A suspect leads nothing while another line is good; alone it is all there is, if nobody contradicts it.
+// A suspect leads nothing while another line is good; alone it is all there is, if nobody has shown that it is wrong.
 bool Composer::may_lead(uint32_t source, uint32_t instrument, bool prints) const {
     const State& state = *sources_[source]->states[instrument];
     if (!sources_[source]->trusted || !(prints ? state.prints : state.has)) return false;
     if (state.suspect == Suspect::NO || state.suspect == Suspect::SCALE) return state.suspect == Suspect::NO;
+    if (state.suspect == Suspect::CROSSED && state.denied_at != 0) return false;
     return (boards_[instrument]->good & ~(uint64_t{1} << source)) == 0;
 }
 

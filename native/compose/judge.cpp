@@ -84,8 +84,11 @@ bool Composer::judge(int64_t now) {
         if (apart(top, state.was, PART)) state.since = arrivals_;
         state.was = top;
         if (source.role != Role::MONTAGE && top.side[0] > top.side[1]) {
+            const bool revealed = (board.good & ~(uint64_t{1} << index_)) != 0;
+            const bool forgotten = !revealed && state.denied_at != 0 && elapsed(now, state.denied_at) > DENIED_NS;
+            state.denied_at = revealed ? now : forgotten ? 0 : state.denied_at;
             state.suspect = Suspect::CROSSED;
-            return false;
+            return forgotten;
         }
     }
     state.suspect = Suspect::NO;

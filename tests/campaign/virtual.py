@@ -155,9 +155,12 @@ class VirtualRun:
         if len(self.outcome.errors) < 20:
             self.outcome.checks += 1
             seconds = (self.now - self.market.start) / NANOS
-            alone = {name for line, name in enumerate(self.names) if self.aggregator.line_health(line).exempt}
-            found = self.checker.disagreements(symbols, alone)
-            self.outcome.errors += [f"{seconds:.3f} s: {text}" for text in found]
+            healths = {name: self.aggregator.line_health(line) for line, name in enumerate(self.names)}
+            exempt = {name for name, health in healths.items() if health.exempt}
+            live = {name for name, health in healths.items() if health.trusted}
+            for symbol in symbols:
+                found = self.checker.disagreements([symbol], exempt | self.checker.alone(symbol, live))
+                self.outcome.errors += [f"{seconds:.3f} s: {text}" for text in found]
 
     def _forget(self, line: int) -> None:
         connection = self._connection.pop(line, None)

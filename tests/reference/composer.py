@@ -8,7 +8,7 @@ Open points settled here:
 * Fresh (rule 5) is an NBBO whose line is trusted and leads. Which message came later is told by counting all messages.
 * A source is *good* on an instrument: trusted, has spoken since it was subscribed or reset, and is not suspect. A
   suspect leads nothing while another source is good there, whatever its role; alone it is all there is. One that is
-  contradicted ("scale") leads nothing at all.
+  contradicted ("scale") leads nothing at all, nor one that is crossed and was while another was good, for ten seconds.
 * Suspect is what is crossed (MONTAGE excepted: its participants may be), what others contradict (next point), and what
   sends stamps older than its newest: a replay, if by more than a second, else late. Such messages are left out. Where
   no other source is good a replay is applied, and the fourth late message in a row whose stamps rise: then it is the
@@ -43,7 +43,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.core.events import NO_INSTRUMENT, Condition, Flag, Kind, Side, Status
-from tests.reference.composer_words import MOST_PRICE, SIDES, Levels, Source, State, Words, apart, best, better
+from tests.reference.composer_words import (
+    DENIED_NS,
+    MOST_PRICE,
+    SIDES,
+    Levels,
+    Source,
+    State,
+    Words,
+    apart,
+    best,
+    better,
+)
 from tests.reference.stream import INT64_MAX, Event, records
 
 if TYPE_CHECKING:
@@ -138,7 +149,8 @@ class Composer(Words):
             if role != "prints" and (source.role != role or source.venue != venue):
                 continue
             alone = not self.others_good(source, instrument)
-            if not state.suspect or (state.suspect != "scale" and alone):
+            shown = state.suspect == "scale" or (state.suspect == "crossed" and state.denied_at)
+            if not state.suspect or (not shown and alone):
                 candidates.append((role == "prints" and state.quiet, source.rank, source.number))
         return min(candidates)[2] if candidates else -1
 
@@ -346,6 +358,10 @@ class Composer(Words):
                 state.was = state.top
             if source.role != "montage" and bid is not None and ask is not None and bid > ask:
                 state.suspect = "crossed"
+                if self.others_good(source, instrument):
+                    state.denied_at = last.ts_recv
+                elif last.ts_recv - state.denied_at > DENIED_NS:
+                    state.denied_at = 0
             else:
                 state.suspect = ""
                 self.judge(instrument, source, last.ts_recv)
