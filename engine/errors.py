@@ -6,17 +6,23 @@ EngineError
 ├── VenueError       a provider or venue says no, and says it in its protocol
 │   ├── Throttled    too much or too many for now (carries ``retry_after``): wait
 │   └── SessionLost  the session is over (evicted, too slow, idle): connect and log in again
+├── Refused          our own gate says no (carries ``limit``, ``value``, ``bound``): change the order or the limit
+├── Lagged           a reader of updates was too slow (carries ``sequence``): go on from there
 ├── StorageError     a tape or journal cannot be read or written (carries ``offset``)
 └── InternalError    a broken invariant: stop and report
 """
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "ConfigError",
     "EngineError",
     "InternalError",
+    "Lagged",
     "ProtocolError",
+    "Refused",
     "SessionLost",
     "StorageError",
     "Throttled",
@@ -62,6 +68,40 @@ class Throttled(VenueError):  # noqa: N818 - the field's word
 
 class SessionLost(VenueError):  # noqa: N818 - the field's word
     """The provider ended the session; what it knew of us is gone, a new one starts from its login."""
+
+
+class Refused(EngineError):  # noqa: N818 - the field's word
+    """The gate refuses an order; nothing of it left.
+
+    Attributes:
+        limit: which one it hit; "algorithm" where the order itself cannot be.
+        value: what was seen.
+        bound: what is allowed.
+    """
+
+    def __init__(self, limit: str, value: str, bound: str) -> None:
+        super().__init__(f"{limit}: {value}" + (f", allowed: {bound}" if bound else ""))
+        self.limit, self.value, self.bound = limit, value, bound
+
+    @classmethod
+    def parse(cls, reason: str) -> Self:
+        """From the words an order gives as its reason."""
+        limit, _, rest = reason.partition(": ")
+        value, _, bound = rest.rpartition(", allowed: ")
+        return cls(limit, value, bound) if value else cls(limit, rest, "")
+
+
+class Lagged(EngineError):  # noqa: N818 - the field's word
+    """Updates were dropped before they were read, because only the newest are kept.
+
+    Attributes:
+        sequence: of the last one that was read: ask for the orders' state, then go on with ``since=oldest - 1``.
+        oldest: sequence of the oldest one that is still there.
+    """
+
+    def __init__(self, sequence: int, oldest: int) -> None:
+        super().__init__(f"updates {sequence + 1} to {oldest - 1} were not read in time")
+        self.sequence, self.oldest = sequence, oldest
 
 
 class StorageError(EngineError):

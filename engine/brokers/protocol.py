@@ -7,11 +7,11 @@ in time, a broken line with requests under way, an answer that cannot be read) i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from engine.core.trading import BrokerFacts, Command, LineState, Report, Snapshot
 
-__all__ = ["NEVER", "BrokerFacts", "BrokerInput", "BrokerProtocol", "Link", "LinkHandler", "Outgoing"]
+__all__ = ["NEVER", "BrokerEnd", "BrokerFacts", "BrokerInput", "BrokerProtocol", "Link", "LinkHandler", "Outgoing"]
 
 NEVER: Final = 2**63 - 1  #: a time that does not come
 
@@ -92,3 +92,10 @@ class Link(Protocol):
 
     def close(self) -> None:
         """Ends it; the handler hears nothing more."""
+
+
+class BrokerEnd(NamedTuple):
+    """What an engine needs of one broker."""
+
+    protocol: BrokerProtocol
+    link: Link

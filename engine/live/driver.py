@@ -1,0 +1,174 @@
+"""One trader on its way through time: inputs in one order, a journal before every order, commands after it.
+
+No loop and no socket; whoever drives it calls `Driver.turn` when there is something, and `Driver.settle` when the
+journal has news.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from engine.core.trading import (
+    Amend,
+    Cancel,
+    CancelAll,
+    Halt,
+    Pause,
+    Place,
+    Release,
+    Replace,
+    Report,
+    ReportKind,
+    Resume,
+    Submit,
+)
+from engine.errors import StorageError
+from engine.execution.codec import BATCH, VERSION, encode_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from engine.core.trading import Command, Input, Update
+    from engine.storage.journal import Journal
+    from engine.trader import Trader, Turn
+
+__all__ = ["Driver"]
+
+_LOG: Final = logging.getLogger("engine.live")
+_REQUESTS: Final = (Submit, Cancel, CancelAll, Amend, Pause, Resume, Halt, Release)
+_NOT_SENT: Final = {Place: ReportKind.REJECTED, Replace: ReportKind.REPLACE_REJECTED}
+
+
+class Driver:
+    """Steps a trader, journals each step, and sends its commands once the journal has them for good.
+
+    A journal that fails stops new orders: the trader is halted, what could add to the market and has not left never
+    leaves, and cancels and questions go out without it.
+
+    Args:
+        trader: of this moment.
+        journal: None for tests: nothing is kept.
+        send: takes commands, in order.
+        on_updates: takes the news of each step.
+        clock: wall time, ns.
+    """
+
+    def __init__(
+        self,
+        trader: Trader,
+        journal: Journal | None,
+        send: Callable[[Sequence[Command]], None],
+        on_updates: Callable[[Sequence[Update]], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self.trader = trader
+        self.steps = self.commands = 0
+        self._journal, self._send, self._on_updates, self._clock = journal, send, on_updates, clock
+        self._queue: list[Input] = []
+        self._waiting: deque[tuple[int, tuple[Command, ...]]] = deque()
+        self._turning = False
+        self._failed = False
+        self._last = 0
+
+    @property
+    def last(self) -> int:
+        """The journal's sequence of the newest step; 0 without a journal."""
+        return self._last
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be stepped or sent."""
+        return not self._queue and not self._waiting
+
+    def put(self, one: Input) -> None:
+        """Something happened; the next `turn` takes it in."""
+        self._queue.append(one)
+
+    def turn(self) -> None:
+        """Steps until nothing is left to take in, a due timer included. Called again from inside, it does nothing."""
+        if self._turning:
+            return
+        self._turning = True
+        try:
+            while self._queue or self.trader.next_timer <= self._clock():
+                inputs, self._queue = self._queue, []
+                now = self._clock()
+                self._keep(inputs, self.trader.step(inputs, now), now)
+        finally:
+            self._turning = False
+
+    def _keep(self, inputs: Sequence[Input], turn: Turn, now: int) -> None:
+        self.steps += 1
+        self.commands += len(turn.commands)
+        if self._journal is None:
+            self._dispatch(turn)
+            return
+        if not self._failed:
+            try:
+                payload = encode_batch(inputs, turn.answers, turn.commands)
+                self._last = self._journal.append(BATCH, payload, now, version=VERSION)
+            except StorageError as error:
+                self._fail(str(error))
+        if self._failed:
+            self._dispatch(turn._replace(commands=self._unjournalled(turn.commands)))
+            return
+        if turn.commands:
+            self._waiting.append((self._last, turn.commands))
+        if turn.commands or any(isinstance(one, _REQUESTS) for one in inputs):
+            self._journal.submit()
+        if turn.updates:
+            self._on_updates(turn.updates)
+        self.settle()
+
+    def settle(self) -> None:
+        """Sends what the journal has for good; notices that it failed."""
+        journal = self._journal
+        if journal is None:
+            return
+        durable = journal.durable
+        while self._waiting and self._waiting[0][0] <= durable:
+            self._send(self._waiting.popleft()[1])
+        if journal.failed is not None and not self._failed:
+            self._fail(journal.failed)
+            self.turn()
+
+    def flush(self) -> None:
+        """Lets what was appended without a hurry become durable too."""
+        if self._journal is not None and not self._failed:
+            self._journal.submit()
+
+    def _fail(self, reason: str) -> None:
+        self._failed = True
+        _LOG.critical("the journal failed, no new order leaves: %s", reason)
+        while self._waiting:
+            self._send(self._unjournalled(self._waiting.popleft()[1]))
+        self.put(Halt(f"the journal failed: {reason}", "journal"))
+
+    def _unjournalled(self, commands: Sequence[Command]) -> tuple[Command, ...]:
+        """What may leave without a journal. The rest is told to the trader: it never left, and that is certain."""
+        allowed = []
+        for command in commands:
+            if isinstance(command, Place | Replace):
+                intent = command.order.intent
+                reason = "not sent: the journal failed"
+                self.put(
+                    Report(
+                        intent.broker,
+                        _NOT_SENT[type(command)],
+                        intent.client_order_id,
+                        reason=reason,
+                        symbol=intent.symbol,
+                        ts_recv=self._clock(),
+                    )
+                )
+            else:
+                allowed.append(command)
+        return tuple(allowed)
+
+    def _dispatch(self, turn: Turn) -> None:
+        if turn.updates:
+            self._on_updates(turn.updates)
+        if turn.commands:
+            self._send(turn.commands)
