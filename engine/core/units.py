@@ -9,7 +9,17 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Dec
 from numbers import Integral, Real
 from typing import Final, SupportsIndex
 
-__all__ = ["NANOS", "Duration", "Number", "duration_ns", "from_nanos", "positive", "round_to_step", "to_nanos"]
+__all__ = [
+    "NANOS",
+    "Duration",
+    "Number",
+    "duration_ns",
+    "from_nanos",
+    "positive",
+    "round_to_step",
+    "shortest",
+    "to_nanos",
+]
 
 NANOS: Final = 1_000_000_000  #: counts in one unit: every price and quantity of the core is a multiple of 1e-9
 _LIMIT: Final = 2**63 - 1
@@ -73,6 +83,11 @@ def positive(value: Number, name: str) -> Decimal:
     """
     if (count := to_nanos(value, name)) <= 0:
         raise ValueError(f"{name} is {value!r}; expected more than 0")
+    return shortest(count)
+
+
+def shortest(count: int) -> Decimal:
+    """The exact value of a count of 1e-9 in the fewest digits, without an exponent."""
     exact = from_nanos(count).normalize()
     return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
 

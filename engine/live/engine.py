@@ -7,19 +7,31 @@ import contextlib
 import logging
 import os
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from engine.brokers.manager import BrokerManager
-from engine.core.instants import instant_ns
-from engine.core.instruments import Instrument
-from engine.core.trading import CancelAll, Halt, Listing, OrderSide, Release, Restart, Session, Submit, TopChange
-from engine.core.units import NANOS, from_nanos, to_nanos
+from engine.core.calendar import session_at
+from engine.core.trading import (
+    CancelAll,
+    Halt,
+    Listing,
+    OrderSide,
+    OrderState,
+    Release,
+    Restart,
+    Session,
+    Submit,
+    TopChange,
+)
+from engine.core.units import NANOS, to_nanos
 from engine.errors import ConfigError, StorageError
 from engine.execution.codec import SETUP, VERSION
+from engine.execution.states import FINAL
 from engine.live.brokers import broker_ends
 from engine.live.driver import Driver
 from engine.live.halt import HaltFile
-from engine.live.news import Fill, Update, UpdateLog, public_fill
+from engine.live.news import Update, UpdateLog, public_fill
 from engine.live.order import Order, stepped
 from engine.live.positions import PnL, Position, pnl, position
 from engine.live.tops import Tops
@@ -37,8 +49,10 @@ if TYPE_CHECKING:
     from engine.brokers.protocol import BrokerEnd, BrokerInput
     from engine.core import trading
     from engine.core.broker_config import Broker
+    from engine.core.instruments import Instrument
     from engine.core.trading import Input, Intent, Refusal
     from engine.core.units import Number
+    from engine.execution.child import Child
     from engine.execution.planner import Algo
     from engine.feeds.book_view import BookView
     from engine.feeds.stream import Stream
@@ -166,7 +180,7 @@ class Engine:
         for paper in self._papers:
             name = paper.broker.facts.name
             children = {id(one): one for one in trader.children.values() if one.broker == name}
-            paper.restore([(one.intent, one.state, one.standing) for one in children.values()], self._clock())
+            paper.restore([_as_known(one) for one in children.values()], self._clock())
         if isinstance(self._journal_at, str | os.PathLike):
             self._halt_file = HaltFile(self._journal_at)
         return trader
@@ -372,11 +386,7 @@ class Engine:
         return self._tops.top(book, _PAPER_LEVELS)
 
     def _new_session(self) -> None:
-        from engine.core.calendar import session_of
-
-        found = session_of(self._clock())
-        if found is not None:
-            self._put(Session(*found))
+        self._put(Session(*session_at(self._clock())))
 
     # ---- orders
 
@@ -550,7 +560,7 @@ class Engine:
                 waiting.append((sequence, order, future))
                 continue
             wanted = driver.last if sequence < 0 else sequence
-            if journal is None or journal.durable >= wanted:
+            if journal is None or journal.durable >= wanted or order.state is OrderState.REJECTED:
                 future.set_result(None)
             elif journal.failed is not None:
                 future.set_exception(StorageError(f"the journal failed: {journal.failed}"))
@@ -626,7 +636,11 @@ class _Callback:
             _LOG.exception(_CALLBACK)
 
 
-def _is_final(update: Update) -> bool:
-    from engine.execution.states import FINAL
+def _as_known(child: Child) -> tuple[Intent, OrderState, tuple[trading.Fill, ...]]:
+    """A child as the journal knows it, for a broker that has no memory of its own."""
+    intent = replace(child.intent, client_order_id=child.id, quantity=child.quantity, price=child.price)
+    return intent, child.state, tuple(child.fills.values())
 
+
+def _is_final(update: Update) -> bool:
     return update.state in FINAL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from engine.core.units import from_nanos
+from engine.core.units import shortest
 from engine.errors import Lagged
 from engine.feeds.stream import Stream
 
@@ -64,9 +64,9 @@ def public_fill(fill: trading.Fill | None) -> Fill | None:
     if fill is None:
         return None
     return Fill(
-        from_nanos(fill.quantity),
-        from_nanos(fill.price),
-        from_nanos(fill.fee),
+        shortest(fill.quantity),
+        shortest(fill.price),
+        shortest(fill.fee),
         fill.execution_id,
         fill.broker,
         fill.ts_event,

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from engine.core.trading import Amend, Cancel, OrderState, Pause, Resume
-from engine.core.units import from_nanos, to_nanos
+from engine.core.units import shortest, to_nanos
 from engine.errors import Refused
 
 if TYPE_CHECKING:
@@ -58,22 +58,22 @@ class ChildView:
     @property
     def price(self) -> Decimal:
         """Its limit."""
-        return from_nanos(self._child.price)
+        return shortest(self._child.price)
 
     @property
     def quantity(self) -> Decimal:
         """Ordered."""
-        return from_nanos(self._child.quantity)
+        return shortest(self._child.quantity)
 
     @property
     def cumulative(self) -> Decimal:
         """Filled."""
-        return from_nanos(self._child.cumulative)
+        return shortest(self._child.cumulative)
 
     @property
     def leaves(self) -> Decimal:
         """May still fill."""
-        return from_nanos(self._child.leaves)
+        return shortest(self._child.leaves)
 
 
 class Order:
@@ -82,7 +82,7 @@ class Order:
     ``await order`` waits until the gate has let it pass and the journal has it.
     """
 
-    __slots__ = ("_asked", "_engine", "__weakref__")
+    __slots__ = ("__weakref__", "_asked", "_engine")
 
     def __init__(self, engine: Engine, asked: Submit) -> None:
         self._engine = engine
@@ -145,19 +145,19 @@ class Order:
     def quantity(self) -> Decimal:
         """Ordered, as amended."""
         parent = self._parent
-        return from_nanos(self._asked.quantity if parent is None else parent.quantity)
+        return shortest(self._asked.quantity if parent is None else parent.quantity)
 
     @property
     def cumulative(self) -> Decimal:
         """Filled; less after a bust."""
         parent = self._parent
-        return from_nanos(0 if parent is None else parent.cumulative)
+        return shortest(0 if parent is None else parent.cumulative)
 
     @property
     def leaves(self) -> Decimal:
         """Not filled yet; 0 once the order is over."""
         parent = self._parent
-        return from_nanos(self._asked.quantity if parent is None else parent.leaves)
+        return shortest(self._asked.quantity if parent is None else parent.leaves)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -165,19 +165,19 @@ class Order:
         parent = self._parent
         if parent is None or parent.cumulative <= 0:
             return None
-        return from_nanos((2 * parent.notional + parent.cumulative) // (2 * parent.cumulative))
+        return shortest((2 * parent.notional + parent.cumulative) // (2 * parent.cumulative))
 
     @property
     def fees(self) -> Decimal:
         """Paid so far."""
         parent = self._parent
-        return from_nanos(0 if parent is None else parent.fees)
+        return shortest(0 if parent is None else parent.fees)
 
     @property
     def price(self) -> Decimal | None:
         """The limit, as amended; None without one."""
         parent = self._parent
-        return from_nanos(parent.price) if parent is not None and parent.price else None
+        return shortest(parent.price) if parent is not None and parent.price else None
 
     @property
     def children(self) -> tuple[ChildView, ...]:

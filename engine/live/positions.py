@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from engine.core.units import from_nanos
+from engine.core.units import shortest
 
 if TYPE_CHECKING:
     from engine.trader import Trader
@@ -42,7 +42,8 @@ class PnL(NamedTuple):
 
 
 def _money(count: int) -> Decimal:
-    return Decimal(count).scaleb(_MONEY)
+    exact = Decimal(count).scaleb(_MONEY).normalize()
+    return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact
 
 
 def position(trader: Trader, symbol: str) -> Position:
@@ -54,12 +55,12 @@ def position(trader: Trader, symbol: str) -> Position:
     row = trader.positions[traded.index]
     return Position(
         symbol,
-        from_nanos(row.quantity),
-        from_nanos(row.average_cost) if row.quantity else None,
+        shortest(row.quantity),
+        shortest(row.average_cost) if row.quantity else None,
         _money(row.realised),
         _money(row.unrealised),
         _money(row.fees),
-        from_nanos(row.mark) if row.mark else None,
+        shortest(row.mark) if row.mark else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Final
 
 from engine.core.events import Condition, Kind
@@ -81,4 +82,4 @@ class Tops:
 
 
 def _count(value: float) -> int:
-    return round(value * NANOS) if value == value else 0
+    return 0 if isnan(value) else round(value * NANOS)
