@@ -17,6 +17,8 @@ _COMMANDS: Final = {
     "demo": "engine.cli.demo",
     "doctor": "engine.cli.doctor",
     "journal": "engine.cli.journal",
+    "halt": "engine.cli.halt",
+    "order": "engine.cli.order",
     "record": "engine.cli.record",
     "replay": "engine.cli.replay",
     "sim": "engine.cli.sim",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,7 +15,10 @@ import numpy as np
 
 from engine.cli.output import figures, new_console, show, write_json
 from engine.core.units import NANOS
+from engine.execution.algos import TWAP
+from engine.live import Engine
 from engine.market import MarketData
+from engine.risk.limits import Limits
 from engine.sim.checker import CheckedLine, Checker
 from engine.sim.fault_watch import FaultWatch
 from engine.sim.faults import faults as drawn_faults
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from engine.feeds.book_view import BookView
+    from engine.live import Order
     from engine.sim.faults import Fault
 
 __all__ = ["command"]
@@ -40,6 +46,8 @@ _FRAME_S: Final = 0.25
 _REST_S: Final = 0.7  #: without the market at the end, for what is on its way; too short to be called silence
 _SETTLE_S: Final = 1.0  #: from the last fault to the end, for quotes in place of those it has swallowed
 _ERRORS_SHOWN: Final = 5
+_SHARES: Final = 1_000
+_SLICES: Final = 5
 
 
 @click.command()
@@ -52,12 +60,12 @@ _ERRORS_SHOWN: Final = 5
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, no table.")
 def command(seed: int, seconds: float, spec: str | None, as_json: bool) -> None:
-    """Show one live book made of five redundant lines, while the lines fail.
+    """Show one live book made of five redundant lines, while the lines fail, and work an order on it.
 
     A seeded market is served on loopback by simulated providers that speak the wire protocols of Polygon/Massive,
     Alpaca (SIP and IEX), IEX DEEP and Finnhub; the real adapters connect to them. After every batch the book is held
     against the truth behind what each line has delivered: book_errors counts the disagreements. Exit code 1 if there
-    were any. Ctrl-C leaves with the summary.
+    were any. Meanwhile a TWAP buys 1,000 shares from the paper broker. Ctrl-C leaves with the summary.
 
     \b
     Example: engine demo --seed 42 --seconds 30
@@ -128,6 +136,8 @@ class Demo:
         self._latency: dict[str, dict[str, Any]] = {}
         self._stats: dict[str, int] = {}
         self._book: BookView | None = None
+        self._order: Order | None = None
+        self._worked: dict[str, Any] = {}
         self._depth: np.ndarray[Any, Any] | None = None
 
     async def run(self, draw: Callable[[], None] | None = None) -> None:
@@ -138,14 +148,32 @@ class Demo:
             loop = asyncio.get_running_loop()
             # later in the same turn of the loop, so that comparing is not counted as a callback's time
             market.on_change(lambda books: loop.call_soon(self._check, market, checker))
-            task = asyncio.ensure_future(market.subscribe(SYMBOLS))
+            task = asyncio.ensure_future(self._trade(market))
             try:
                 await self._look_on(market, checker, draw)
                 if task.done():
                     task.result()
             finally:
                 task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
                 self._note(market)
+
+    async def _trade(self, market: MarketData) -> None:
+        """A TWAP on what is composed, with a journal that is thrown away, over two thirds of the time."""
+        await market.subscribe(SYMBOLS)
+        await market.ready(SYMBOLS[0])
+        span = self.seconds * 2 / 3
+        algo = TWAP(duration=_text(span), slices=_SLICES, jitter=_text(span / _SLICES / 4))
+        with tempfile.TemporaryDirectory() as folder:
+            journal = os.path.join(folder, "demo.journal")
+            limits = Limits(session=False)  # the market of the demo is open day and night
+            async with Engine(market, "paper", journal=journal, limits=limits, seed=self.seed) as trading:
+                self._order = trading.submit(SYMBOLS[0], "buy", _SHARES, algo)
+                try:
+                    await self._order.done()
+                finally:
+                    self._worked = self._order.to_dict()
 
     async def _look_on(self, market: MarketData, checker: Checker, draw: Callable[[], None] | None) -> None:
         drawn = 0.0
@@ -212,6 +240,8 @@ class Demo:
     def _note(self, market: MarketData) -> None:
         """What the tables show, kept for when the market is closed."""
         self._health, self._latency, self._stats = market.health(), market.latency(), market.stats()
+        if self._order is not None:
+            self._worked = self._order.to_dict()
         if self._book is not None:
             self._depth = self._book.depth(LEVELS)
 
@@ -224,6 +254,7 @@ class Demo:
             "finished": self.finished,
             "lines_at_rest": self.lines_at_rest,
             "errors": self.errors,
+            "order": self._worked,
             "faults": self._injected(),
             "latency_ns": {name: _plain(report) for name, report in self._latency.items()},
             "health": {
@@ -249,6 +280,9 @@ class Demo:
             "batches": self.batches,
             "comparisons": self.comparisons,
             "book_errors": self.book_errors,
+            "order_state": self._worked.get("state", "not sent"),
+            "order_filled": int(float(self._worked.get("cumulative", 0))),
+            "order_average_price": self._worked.get("average_price"),
             "faults_injected": len(faults),
             "faults_detected": sum(row["detected_ms"] is not None for row in faults),
         }
@@ -268,6 +302,10 @@ class Demo:
 
         frames = self._stats.get("frames", 0)
         title = f"{SYMBOLS[0]}  {self.elapsed:6.2f} s  {frames:,} frames  {self.book_errors} book errors"
+        if self._worked:
+            work = self._worked
+            title += f"\nTWAP buy {work['cumulative']} of {work['quantity']}, {work['state']}"
+            title += "" if work["average_price"] is None else f", at {float(work['average_price']):.4f}"
         table = Table(title=title, title_justify="left")
         for name in ("venues", "bid size", "bid", "ask", "ask size", "venues"):
             table.add_column(name, justify="right", min_width=8)
@@ -308,6 +346,11 @@ def _side_cells(level: np.void, side: str) -> tuple[str, str, str]:
     if np.isnan(price):
         return "", "", ""
     return f"{level[f'{side}_count']:,}", f"{level[f'{side}_quantity']:,.0f}", f"{price:,.2f}"
+
+
+def _text(seconds: float) -> str:
+    """A duration as algorithms take it."""
+    return f"{round(seconds * 1_000)}ms"
 
 
 def _microseconds(ns: float | None) -> str:

@@ -28,6 +28,7 @@ from engine.core.units import NANOS, to_nanos
 from engine.errors import ConfigError, StorageError
 from engine.execution.codec import SETUP, VERSION
 from engine.execution.states import FINAL
+from engine.execution.timers import NEVER
 from engine.live.brokers import broker_ends
 from engine.live.driver import Driver
 from engine.live.halt import HaltFile
@@ -133,6 +134,8 @@ class Engine:
         self._soon = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
+        self._session_end = NEVER
+        self._task: asyncio.Task[None] | None = None
         self._next = 1
 
     def __repr__(self) -> str:
@@ -197,7 +200,7 @@ class Engine:
         open_symbols = sorted({order.symbol for order in self._orders.values() if order.is_open})
         if open_symbols:
             await market.subscribe(open_symbols)
-        self._new_session()
+        await self._new_session()
         for symbol in open_symbols:
             self._list(market.instrument(symbol))
         self._handles = [market.on_change(self._changed), market.on_trade(self._traded)]
@@ -246,8 +249,9 @@ class Engine:
         loop, self._loop = self._loop, None
         for handle in self._handles:
             handle.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
+        for running in (self._timer, self._task):
+            if running is not None:
+                running.cancel()
         if self._manager is not None:
             self._manager.close()
         journal, self._journal = self._journal, None
@@ -256,7 +260,6 @@ class Engine:
                 loop.remove_reader(descriptor)
             with contextlib.suppress(StorageError):
                 journal.close()
-        self._driver = None if self._driver is None else self._driver
         for future in (*self._finals.values(), *(future for _, _, future in self._kept)):
             if not future.done():
                 future.set_exception(RuntimeError("the engine was closed"))
@@ -351,6 +354,9 @@ class Engine:
         if self._loop is None or self._driver is None:
             return
         self._look_at_halt()
+        if self._clock() >= self._session_end:
+            self._session_end = NEVER
+            self._task = self._loop.create_task(self._new_session())
         self._driver.flush()
         self._driver.settle()
         self._turn()
@@ -385,8 +391,12 @@ class Engine:
             paper.show(self._clock(), [self._shown(book)])
         return self._tops.top(book, _PAPER_LEVELS)
 
-    def _new_session(self) -> None:
-        self._put(Session(*session_at(self._clock())))
+    async def _new_session(self) -> None:
+        """Tells the hours that count; the calendar is loaded beside the loop, for that takes half a second."""
+        if self._limits.session:
+            hours = await asyncio.get_running_loop().run_in_executor(None, session_at, self._clock())
+            self._session_end = hours.close
+            self._put(Session(*hours))
 
     # ---- orders
 
