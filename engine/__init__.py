@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine._native.book import Book, Books, ConsolidatedBook
     from engine._native.decode import Decoder
     from engine._native.venue import Venue
+    from engine.core.broker_config import Broker
     from engine.core.config import Config, Provider
     from engine.core.events import EVENT, Flag, Kind, Side
     from engine.core.instruments import Instruments
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
         ConfigError,
         EngineError,
         InternalError,
+        Lagged,
         ProtocolError,
+        Refused,
         SessionLost,
         StorageError,
         Throttled,
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from engine.execution.algos.limit import Limit
     from engine.execution.algos.twap import TWAP
     from engine.feeds.bars import Bar, Bars
+    from engine.live import Engine, Fill, Order, PnL, Position, Update
+    from engine.live.run import run
     from engine.market import BookView, Change, Feed, MarketData
     from engine.replay import Tape, replay
     from engine.risk.limits import Limits
@@ -52,35 +57,45 @@ __all__ = [
     "Book",
     "BookView",
     "Books",
+    "Broker",
     "Change",
     "Config",
     "ConfigError",
     "ConsolidatedBook",
     "Decoder",
+    "Engine",
     "EngineError",
     "Feed",
+    "Fill",
     "Flag",
     "Immediate",
     "Instruments",
     "Intent",
     "InternalError",
     "Kind",
+    "Lagged",
     "Limit",
     "Limits",
     "MarketData",
+    "Order",
+    "PnL",
+    "Position",
     "ProtocolError",
     "Provider",
     "Refusal",
+    "Refused",
     "SessionLost",
     "Side",
     "Simulation",
     "StorageError",
     "Tape",
     "Throttled",
+    "Update",
     "Venue",
     "VenueError",
     "World",
     "replay",
+    "run",
 ]
 __version__ = "0.1.0"
 
@@ -90,30 +105,39 @@ _HOME: Final = {
     "Book": "engine._native.book",
     "Books": "engine._native.book",
     "BookView": "engine.market",
+    "Broker": "engine.core.broker_config",
     "Change": "engine.market",
     "Config": "engine.core.config",
     "ConfigError": "engine.errors",
     "ConsolidatedBook": "engine._native.book",
     "Decoder": "engine._native.decode",
+    "Engine": "engine.live",
     "EngineError": "engine.errors",
     "EVENT": "engine.core.events",
     "Feed": "engine.market",
+    "Fill": "engine.live",
     "Flag": "engine.core.events",
     "Immediate": "engine.execution.algos.immediate",
     "Instruments": "engine.core.instruments",
     "Intent": "engine.core.trading",
     "InternalError": "engine.errors",
     "Kind": "engine.core.events",
+    "Lagged": "engine.errors",
     "Limit": "engine.execution.algos.limit",
     "Limits": "engine.risk.limits",
     "MarketData": "engine.market",
     "NANOS": "engine.core.units",
     "ORDER": "engine.core.orders",
+    "Order": "engine.live",
+    "PnL": "engine.live",
+    "Position": "engine.live",
     "ProtocolError": "engine.errors",
     "Provider": "engine.core.config",
     "Refusal": "engine.core.trading",
+    "Refused": "engine.errors",
     "replay": "engine.replay",
     "REPORT": "engine.core.orders",
+    "run": "engine.live.run",
     "SessionLost": "engine.errors",
     "Side": "engine.core.events",
     "Simulation": "engine.sim.simulation",
@@ -121,6 +145,7 @@ _HOME: Final = {
     "Tape": "engine.replay",
     "Throttled": "engine.errors",
     "TWAP": "engine.execution.algos.twap",
+    "Update": "engine.live",
     "Venue": "engine._native.venue",
     "VenueError": "engine.errors",
     "World": "engine.sim.world",

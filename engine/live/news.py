@@ -132,10 +132,8 @@ class _Reader:
 
     def take(self) -> Update | None:
         kept = self._kept
-        if self._over and (not kept or self._since >= kept[-1].sequence):
-            raise StopAsyncIteration
         if not kept or self._since >= kept[-1].sequence:
-            return None
+            return self._none()
         oldest = kept[0].sequence
         if self._since + 1 < oldest:
             sequence, self._since = self._since, oldest - 1
@@ -148,4 +146,8 @@ class _Reader:
                 if self._over:
                     self._kept = deque()
                 return update
-        return None
+        return self._none()
+
+    def _none(self) -> None:
+        if self._over:
+            raise StopAsyncIteration

@@ -1,0 +1,66 @@
+"""One coroutine, live: `run` owns the loop, the market and the engine around it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.core.config import Config
+from engine.feeds.runner import new_event_loop
+from engine.live.engine import Engine
+from engine.market import MarketData
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from engine.core.trading import Intent, Refusal
+
+__all__ = ["run"]
+
+Result = TypeVar("Result")
+
+
+def run(
+    bot: Callable[[MarketData, Engine], Awaitable[Result]],
+    config: Config | None = None,
+    *,
+    check: Callable[[Intent], Refusal | None] | None = None,
+) -> Result | None:
+    """Runs ``await bot(market, trading)`` on a loop of its own, uvloop where it is installed.
+
+    Ctrl-C and SIGTERM cancel the coroutine; open orders are cancelled, everything is closed, and None is returned.
+    SIGUSR1 throws the kill switch.
+
+    Args:
+        bot: opens nothing itself.
+        config: providers, brokers, journal and limits; ``Config.from_env()`` without it.
+        check: your own, last in the gate.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        StorageError: the journal cannot be opened.
+    """
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(_main(bot, Config.from_env() if config is None else config, check))
+    return None
+
+
+async def _main(
+    bot: Callable[[MarketData, Engine], Awaitable[Result]],
+    config: Config,
+    check: Callable[[Intent], Refusal | None] | None,
+) -> Result | None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    async with MarketData(config) as market, Engine(market, config, check=check) as trading:
+        if task is not None:
+            loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        loop.add_signal_handler(signal.SIGUSR1, trading.halt, "SIGUSR1")
+        try:
+            return await bot(market, trading)
+        except asyncio.CancelledError:
+            return None
+        finally:
+            for number in (signal.SIGTERM, signal.SIGUSR1):
+                loop.remove_signal_handler(number)
