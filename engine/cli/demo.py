@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.cli.output import figures, new_console, show, write_json
 from engine.core.units import NANOS
-from engine.execution.algos import TWAP
+from engine.execution.algos.twap import TWAP
 from engine.live import Engine
 from engine.market import MarketData
 from engine.risk.limits import Limits

@@ -127,7 +127,9 @@ class _Work:
 
     def _made(self) -> Algo:
         """The algorithm that was asked for."""
-        from engine.execution.algos import TWAP, Immediate, Limit
+        from engine.execution.algos.immediate import Immediate
+        from engine.execution.algos.limit import Limit
+        from engine.execution.algos.twap import TWAP
 
         given = self._given
         try:

@@ -6,6 +6,7 @@ journal has news.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -65,6 +66,7 @@ class Driver:
     ) -> None:
         self.trader = trader
         self.steps = self.commands = 0
+        self.inline = False  #: make each step durable before going on, where nobody tells of the journal's news
         self._journal, self._send, self._on_updates, self._clock = journal, send, on_updates, clock
         self._queue: list[Input] = []
         self._waiting: deque[tuple[int, tuple[Command, ...]]] = deque()
@@ -112,12 +114,12 @@ class Driver:
             except StorageError as error:
                 self._fail(str(error))
         if self._failed:
-            self._dispatch(turn._replace(commands=self._unjournalled(turn.commands)))
+            self._dispatch(turn._replace(commands=self._reducing(turn.commands, "the journal failed")))
             return
         if turn.commands:
             self._waiting.append((self._last, turn.commands))
         if turn.commands or any(isinstance(one, _REQUESTS) for one in inputs):
-            self._journal.submit()
+            self.flush()
         if turn.updates:
             self._on_updates(turn.updates)
         self.settle()
@@ -129,36 +131,44 @@ class Driver:
             return
         durable = journal.durable
         while self._waiting and self._waiting[0][0] <= durable:
-            self._send(self._waiting.popleft()[1])
+            commands = self._waiting.popleft()[1]
+            if self.trader.halted:  # since they were decided
+                commands = self._reducing(commands, "halted")
+            self._send(commands)
         if journal.failed is not None and not self._failed:
             self._fail(journal.failed)
+        if self._queue:
             self.turn()
 
     def flush(self) -> None:
         """Lets what was appended without a hurry become durable too."""
-        if self._journal is not None and not self._failed:
+        if self._journal is None or self._failed:
+            return
+        if self.inline:
+            with contextlib.suppress(StorageError):  # `settle` sees it
+                self._journal.commit()
+        else:
             self._journal.submit()
 
     def _fail(self, reason: str) -> None:
         self._failed = True
         _LOG.critical("the journal failed, no new order leaves: %s", reason)
         while self._waiting:
-            self._send(self._unjournalled(self._waiting.popleft()[1]))
+            self._send(self._reducing(self._waiting.popleft()[1], "the journal failed"))
         self.put(Halt(f"the journal failed: {reason}", "journal"))
 
-    def _unjournalled(self, commands: Sequence[Command]) -> tuple[Command, ...]:
-        """What may leave without a journal. The rest is told to the trader: it never left, and that is certain."""
+    def _reducing(self, commands: Sequence[Command], why: str) -> tuple[Command, ...]:
+        """What may leave all the same. The rest is told to the trader: it never left, and that is certain."""
         allowed = []
         for command in commands:
             if isinstance(command, Place | Replace):
                 intent = command.order.intent
-                reason = "not sent: the journal failed"
                 self.put(
                     Report(
                         intent.broker,
                         _NOT_SENT[type(command)],
                         intent.client_order_id,
-                        reason=reason,
+                        reason=f"not sent: {why}",
                         symbol=intent.symbol,
                         ts_recv=self._clock(),
                     )

@@ -142,9 +142,8 @@ class _Reader:
             update = kept[place]
             self._since = update.sequence
             if self._wanted(update):
-                self._over = self._ends(update)
-                if self._over:
-                    self._kept = deque()
+                if self._ends(update):
+                    self._over, self._kept = True, deque()
                 return update
         return self._none()
 

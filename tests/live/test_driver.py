@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from engine.core.trading import Approved, Cancel, Intent, Place, Report, ReportKind, Timer, Withdraw
+from engine.core.trading import Approved, Cancel, Halt, Intent, Place, Report, ReportKind, Timer, Withdraw
 from engine.execution.codec import BATCH, decode_batch, encode_commands
 from engine.live.driver import Driver
 from engine.storage.journal import Journal
@@ -21,9 +21,11 @@ class Scripted:
     def __init__(self, **answers):
         self.answers, self.seen = answers, []
         self.next_timer = 2**63 - 1
+        self.halted = ""
 
     def step(self, inputs, now):
         self.seen += inputs
+        self.halted = "halted" if any(isinstance(one, Halt) for one in self.seen) else ""
         self.next_timer = 2**63 - 1
         commands = [one for given in inputs for one in self.answers.get(type(given).__name__, ())]
         return Turn(tuple(commands), (), ())
@@ -133,3 +135,17 @@ def test_what_waited_for_a_journal_that_fails_never_leaves():
     made.settle()
     assert sent == []
     assert [one.kind for one in trader.seen if isinstance(one, Report)] == [ReportKind.REJECTED]
+
+
+def test_what_waited_for_the_journal_when_a_halt_came_never_leaves():
+    journal = Slow()
+    trader = Scripted(Cancel=[PLACE, WITHDRAW])
+    made, sent = driver(trader, journal)
+    made.put(Cancel(1))
+    made.turn()
+    made.put(Halt("stop"))
+    made.turn()
+    journal.durable = 2
+    made.settle()
+    assert sent == [WITHDRAW]
+    assert [one.reason for one in trader.seen if isinstance(one, Report)] == ["not sent: halted"]
