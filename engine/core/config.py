@@ -33,6 +33,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
+from engine.core.broker_config import Broker, Trading, read_trading
 from engine.core.instruments import Instruments
 from engine.core.settings import MASK, SettingReader, listed, masked_url
 from engine.errors import ConfigError
@@ -55,6 +56,7 @@ CREDENTIALS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "schwab": {},
 }
 _PREFIX: Final = "TICKFORGE_"
+_TABLES: Final = ("providers", "provider", "market", "instrument", "brokers", "broker", "trading", "limits")
 _OTHERS: Final = frozenset({"TICKFORGE_BUILD", "TICKFORGE_CPU", "TICKFORGE_DATA", "TICKFORGE_BENCH_PEERS"})  # not ours
 
 Transport = Literal["picows", "websockets"]
@@ -161,12 +163,16 @@ class Config:
         market: how to listen.
         instruments: rows for ``engine.Instruments``: symbols whose tick, lot or zone are not the usual ones.
         known: further providers that can be named (see ``provider``), by line name.
+        brokers: whom to trade with, in order of preference; none means the paper broker.
+        trading: journal and limits (see ``engine.core.broker_config``).
     """
 
     providers: tuple[Provider, ...] = ()
     market: Market = Market()
     instruments: tuple[Mapping[str, Any], ...] = ()
     known: Mapping[str, Provider] = field(default_factory=dict)
+    brokers: tuple[Broker, ...] = ()
+    trading: Trading = field(default_factory=Trading)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], environment: Mapping[str, str] | None = None) -> Self:
@@ -204,7 +210,7 @@ class Config:
     @classmethod
     def _read(cls, document: Mapping[str, Any], where: str, environment: Mapping[str, str]) -> Self:
         read, variables = SettingReader(where), SettingReader("")
-        read.keys("", document, ("providers", "provider", "market", "instrument"))
+        read.keys("", document, _TABLES)
         tables = read.tables("provider", document.get("provider", {}))
         known = {line: _provider(read, line, table, environment) for line, table in tables.items()}
         for line, values in _overrides(environment, tables).items():
@@ -217,7 +223,8 @@ class Config:
             known[line] = replace(one, key=one.key or plain.key, secret=one.secret or plain.secret)
         market = _market(read, variables, document.get("market", {}), environment)
         rows = tuple(_instruments(read, document.get("instrument", [])))
-        found = cls(market=market, instruments=rows, known=known)
+        brokers, trading = read_trading(read, document)
+        found = cls(market=market, instruments=rows, known=known, brokers=brokers, trading=trading)
         source, wanted = _wanted(read, document, tables, known, environment)
         if twice := [name for name in wanted if wanted.count(name) > 1]:
             raise ConfigError(f"{source} names {twice[0]!r} twice; expected each provider once")

@@ -11,7 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from engine.brokers.manager import BrokerManager
+from engine.brokers.protocol import BrokerEnd
+from engine.core.broker_config import Broker
 from engine.core.calendar import session_at
+from engine.core.config import Config
 from engine.core.trading import (
     CancelAll,
     Halt,
@@ -47,9 +50,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from engine.brokers.protocol import BrokerEnd, BrokerInput
+    from engine.brokers.protocol import BrokerInput
     from engine.core import trading
-    from engine.core.broker_config import Broker
+    from engine.core.broker_config import Trading
     from engine.core.instruments import Instrument
     from engine.core.trading import Input, Intent, Refusal
     from engine.core.units import Number
@@ -77,7 +80,8 @@ class Engine:
 
     Args:
         market: where prices come from; open.
-        brokers: names ("paper"), ``engine.Broker`` values, or those of a simulation; in order of preference.
+        brokers: names ("paper"), ``engine.Broker`` values, or those of a simulation; in order of preference. Or an
+            ``engine.Config``, which then gives journal, ``durable``, ``on_exit`` and limits, too.
         journal: a path; None keeps nothing, for tests.
         durable: "disk": no order leaves before its journal survives a loss of power; "os": a kill of the process.
         limits: of the gate.
@@ -93,7 +97,7 @@ class Engine:
     def __init__(
         self,
         market: MarketData,
-        brokers: str | Broker | BrokerEnd | Iterable[str | Broker | BrokerEnd] = "paper",
+        brokers: Config | str | Broker | BrokerEnd | Iterable[str | Broker | BrokerEnd] = "paper",
         *,
         journal: str | os.PathLike[str] | JournalFile | None = None,
         durable: Durability = "disk",
@@ -103,13 +107,17 @@ class Engine:
         seed: int | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
+        if isinstance(brokers, Config):
+            trading = brokers.trading
+            journal, durable, on_exit, limits = trading.journal, trading.durable, trading.on_exit, _limits(trading)
+            brokers = brokers.brokers or "paper"
         if on_exit not in {"cancel", "keep"}:
             raise ConfigError(f"on_exit is {on_exit!r}; expected 'cancel' or 'keep'")
         if durable not in {"disk", "os"}:
             raise ConfigError(f"durable is {durable!r}; expected 'disk' or 'os'")
         self.market = market
         self._clock = market.now if clock is None else clock
-        one = not hasattr(brokers, "__iter__") or isinstance(brokers, str | tuple)
+        one = isinstance(brokers, str | Broker | BrokerEnd)
         named: Any = [brokers] if one else brokers
         self._ends, self._papers = broker_ends(named, market.instruments, self._clock)
         self._limits = Limits() if limits is None else limits
@@ -653,6 +661,13 @@ class _Callback:
         except Exception:
             self.failed = True
             _LOG.exception(_CALLBACK)
+
+
+def _limits(trading: Trading) -> Limits:
+    try:
+        return Limits.from_dict(dict(trading.limits))
+    except ValueError as error:
+        raise ConfigError(f"limits: {error}") from None
 
 
 def _as_known(child: Child) -> tuple[Intent, OrderState, tuple[trading.Fill, ...]]:

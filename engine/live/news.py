@@ -133,7 +133,9 @@ class _Reader:
     def take(self) -> Update | None:
         kept = self._kept
         if not kept or self._since >= kept[-1].sequence:
-            return self._none()
+            if self._over:
+                raise StopAsyncIteration
+            return None
         oldest = kept[0].sequence
         if self._since + 1 < oldest:
             sequence, self._since = self._since, oldest - 1
@@ -145,8 +147,6 @@ class _Reader:
                 if self._ends(update):
                     self._over, self._kept = True, deque()
                 return update
-        return self._none()
-
-    def _none(self) -> None:
         if self._over:
             raise StopAsyncIteration
+        return None

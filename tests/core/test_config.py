@@ -137,7 +137,7 @@ def test_several_lines_of_a_provider_share_its_key(tmp_path: Path) -> None:
         ("[[instrument]]\nsymbol = 'A'\ntick = 0", "instrument 1: tick is 0"),
         ("[[instrument]]\nname = 'A'", "instrument 1: instrument has the field 'name'"),
         ("instrument = 1", "instrument is 1; expected [[instrument]] tables"),
-        ("[broker]", "broker is not known; expected one of providers, provider, market, instrument"),
+        ("[venue]", "venue is not known; expected one of providers, provider, market, instrument, brokers, broker"),
         ("x = ", "no TOML: Invalid value"),
     ],
 )
