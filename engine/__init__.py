@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from engine.execution.algos.limit import Limit
     from engine.execution.algos.twap import TWAP
     from engine.feeds.bars import Bar, Bars
-    from engine.live import Engine, Fill, Order, PnL, Position, Update
+    from engine.live import Engine, Fill, Order, Update
     from engine.live.run import run
     from engine.market import BookView, Change, Feed, MarketData
     from engine.replay import Tape, replay
@@ -78,8 +78,6 @@ __all__ = [
     "Limits",
     "MarketData",
     "Order",
-    "PnL",
-    "Position",
     "ProtocolError",
     "Provider",
     "Refusal",
@@ -129,8 +127,6 @@ _HOME: Final = {
     "NANOS": "engine.core.units",
     "ORDER": "engine.core.orders",
     "Order": "engine.live",
-    "PnL": "engine.live",
-    "Position": "engine.live",
     "ProtocolError": "engine.errors",
     "Provider": "engine.core.config",
     "Refusal": "engine.core.trading",

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from engine.brokers.manager import BrokerManager
@@ -29,19 +28,18 @@ from engine.core.trading import (
 )
 from engine.core.units import NANOS, to_nanos
 from engine.errors import ConfigError, StorageError
-from engine.execution.codec import SETUP, VERSION
-from engine.execution.states import FINAL
 from engine.execution.timers import NEVER
+from engine.live.board import Board
 from engine.live.brokers import broker_ends
 from engine.live.driver import Driver
 from engine.live.halt import HaltFile
-from engine.live.news import Update, UpdateLog, public_fill
 from engine.live.order import Order, stepped
 from engine.live.positions import PnL, Position, pnl, position
+from engine.live.recovery import recovered
 from engine.live.tops import Tops
 from engine.risk.limits import Limits
 from engine.storage.journal import Journal
-from engine.trader import Trader, TraderSetup, encode_setup, recover
+from engine.trader import Trader, TraderSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,15 +49,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.brokers.protocol import BrokerInput
-    from engine.core import trading
     from engine.core.broker_config import Trading
     from engine.core.instruments import Instrument
     from engine.core.trading import Input, Intent, Refusal
     from engine.core.units import Number
-    from engine.execution.child import Child
     from engine.execution.planner import Algo
     from engine.feeds.book_view import BookView
     from engine.feeds.stream import Stream
+    from engine.live.callbacks import Callback
+    from engine.live.news import Update
     from engine.market import MarketData
     from engine.storage.journal import Durability
     from engine.storage.journal_file import JournalFile
@@ -71,7 +69,6 @@ _TICK_S: Final = 0.1  #: between two looks at the halt file, and two groups of w
 _READY_S: Final = 10.0  #: entering waits so long for brokers to be reconciled
 _LEAVE_S: Final = 10.0  #: leaving waits so long for cancels to be confirmed
 _PAPER_LEVELS: Final = 10
-_CALLBACK = "a callback for updates failed; it hears nothing more"
 OnExit = Literal["cancel", "keep"]
 
 
@@ -130,11 +127,7 @@ class Engine:
         self._halt_file: HaltFile | None = None
         self._tops = Tops()
         self._listed: set[int] = set()
-        self._orders: dict[int, Order] = {}
-        self._keys: dict[str, Order] = {}
-        self._log = UpdateLog()
-        self._callbacks: list[_Callback] = []
-        self._finals: dict[int, asyncio.Future[None]] = {}
+        self.board = Board(self)
         self._kept: list[tuple[int, Order, asyncio.Future[None]]] = []
         self._handles: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -149,7 +142,7 @@ class Engine:
 
     def __repr__(self) -> str:
         names = ", ".join(end.protocol.facts.name for end in self._ends)
-        return f"Engine([{names}], {len(self._orders)} orders)"
+        return f"Engine([{names}], {len(self.board.orders)} orders)"
 
     # ---- life
 
@@ -168,7 +161,7 @@ class Engine:
         try:
             trader = self._recover()
             self._manager = BrokerManager(self._ends, self._heard, clock=self._clock, seed=self._seed)
-            self._driver = Driver(trader, self._journal, self._manager.send, self._news, self._clock)
+            self._driver = Driver(trader, self._journal, self._manager.send, self.board.news, self._clock)
             await self._begin(trader)
         except BaseException:
             await self._close()
@@ -176,37 +169,26 @@ class Engine:
         return self
 
     def _recover(self) -> Trader:
+        """The trader that goes on where the journal ends."""
         facts = tuple(end.protocol.facts for end in self._ends)
         if self._journal_at is None:
             return Trader(TraderSetup(secrets.token_hex(16), facts, self._limits, self._seed), self._check)
-        journal = self._journal = Journal.open(self._journal_at, durable=self._durable)
         if self._durable == "os" and (bare := [one.name for one in facts if not one.client_order_ids]):
             raise ConfigError(f"durable is 'os', but {bare[0]} keeps no client order ids; expected 'disk'")
+        journal = self._journal = Journal.open(self._journal_at, durable=self._durable)
         setup = TraderSetup(journal.uid.hex(), facts, self._limits, self._seed)
-        trader, rerun = recover(journal.records(), setup, self._check)
-        if rerun.first_difference:
-            _LOG.warning("%s: written by another version: %s", journal.name, rerun.first_difference)
-        if rerun.batches:
-            _LOG.info("%s: %d batches, %d commands", journal.name, rerun.batches, rerun.commands)
-        journal.append(SETUP, encode_setup(setup), self._clock(), version=VERSION)
-        for paper in self._papers:
-            name = paper.broker.facts.name
-            children = {id(one): one for one in trader.children.values() if one.broker == name}
-            paper.restore([_as_known(one) for one in children.values()], self._clock())
         if isinstance(self._journal_at, str | os.PathLike):
             self._halt_file = HaltFile(self._journal_at)
-        return trader
+        return recovered(journal, setup, self._check, self._papers, self._clock())
 
     async def _begin(self, trader: Trader) -> None:
         loop, market, journal = asyncio.get_running_loop(), self.market, self._journal
         self._next = trader.next_parent
-        for number, parent in trader.parents.items():
-            order = self._orders[number] = Order(self, parent.asked)
-            if parent.asked.key is not None:
-                self._keys[parent.asked.key] = order
+        for parent in trader.parents.values():
+            self.board.add(Order(self, parent.asked))
         self._put(Restart())
         self._look_at_halt()
-        open_symbols = sorted({order.symbol for order in self._orders.values() if order.is_open})
+        open_symbols = sorted({order.symbol for order in self.board.orders.values() if order.is_open})
         if open_symbols:
             await market.subscribe(open_symbols)
         await self._new_session()
@@ -245,12 +227,12 @@ class Engine:
 
     async def _cancel_and_wait(self) -> None:
         self.cancel_all()
-        still = [order for order in self._orders.values() if order.is_open]
+        still = [order for order in self.board.orders.values() if order.is_open]
         if still:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LEAVE_S):
                     await asyncio.gather(*(order.done() for order in still))
-        for order in self._orders.values():
+        for order in self.board.orders.values():
             if order.is_open:
                 _LOG.error("%r could not be proven over; the journal knows it, look at the broker", order)
 
@@ -274,11 +256,11 @@ class Engine:
                 self._reading = -1
             with contextlib.suppress(StorageError):
                 journal.close()
-        for future in (*self._finals.values(), *(future for _, _, future in self._kept)):
+        for _, _, future in self._kept:
             if not future.done():
                 future.set_exception(RuntimeError("the engine was closed"))
                 future.exception()
-        self._log.end()
+        self.board.close()
 
     # ---- the pump
 
@@ -447,8 +429,8 @@ class Engine:
             ConfigError: a broker that this engine does not have.
             RuntimeError: the engine is not open.
         """
-        if key is not None and key in self._keys:
-            return self._keys[key]
+        if key is not None and key in self.board.keys:
+            return self.board.keys[key]
         if side not in {"buy", "sell"}:
             raise ValueError(f"side is {side!r}; expected 'buy' or 'sell'")
         instrument = self.market.instrument(symbol)
@@ -456,7 +438,7 @@ class Engine:
         algo = algo.resolve(self._clock(), instrument.time_zone)
         algo.check(count, to_nanos(instrument.lot), to_nanos(instrument.tick))
         asked = Submit(
-            self._next,
+            max(self._next, self.trader.next_parent),
             instrument.id,
             symbol,
             side,
@@ -470,10 +452,9 @@ class Engine:
         if self._driver is not None:
             self._list(instrument)
         self.request(asked)
-        self._next += 1
-        order = self._orders[asked.parent] = Order(self, asked)
-        if key is not None:
-            self._keys[key] = order
+        self._next = asked.parent + 1
+        order = Order(self, asked)
+        self.board.add(order)
         return order
 
     def _named(self, brokers: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -507,7 +488,7 @@ class Engine:
         """
         return [
             order
-            for order in self._orders.values()
+            for order in self.board.orders.values()
             if (open is None or order.is_open == open) and (tag is None or order.tag == tag)
         ]
 
@@ -527,44 +508,14 @@ class Engine:
             since: after the update of this sequence; from now on if None.
             tag: only of orders with this one.
         """
-        start = self._log.last if since is None else since
-        return self._log.stream(start, lambda one: tag is None or one.parent.tag == tag, lambda one: False)
+        return self.board.updates(since, tag)
 
-    def order_updates(self, order: Order, since: int = 0) -> Stream[Update]:
-        """What ``Order.updates`` gives."""
-        start = since or self._log.last
-        stream = self._log.stream(start, lambda one: one.parent is order, lambda one: not one.order and _is_final(one))
-        if not order.is_open:
-            stream.end()
-        return stream
-
-    def on_update(self, callback: Callable[[Sequence[Update]], object], tag: str | None = None) -> _Callback:
+    def on_update(self, callback: Callable[[Sequence[Update]], object], tag: str | None = None) -> Callback:
         """Calls ``callback(updates)`` inline with what a step led to; ``.cancel()`` ends it. It may submit.
 
         An exception in it is logged and ends that callback.
         """
-        handle = _Callback(callback, tag, self._callbacks)
-        self._callbacks.append(handle)
-        return handle
-
-    def _news(self, updates: Sequence[trading.Update]) -> None:
-        found = []
-        for one in updates:
-            order = self._orders.get(one.parent)
-            if order is None:  # found at a broker, not in the journal
-                order = self._orders[one.parent] = Order(self, self.trader.parents[one.parent].asked)
-                self._next = max(self._next, one.parent + 1)
-            update = Update(one.order, order, one.state, public_fill(one.fill), one.reason, one.sequence, one.ts_recv)
-            self._log.add(update)
-            found.append(update)
-        self._log.wake()
-        for callback in list(self._callbacks):
-            callback.run(found)
-        for update in found:
-            if not update.order and _is_final(update):
-                future = self._finals.pop(update.parent.id, None)
-                if future is not None and not future.done():
-                    future.set_result(None)
+        return self.board.on_update(callback, tag)
 
     # ---- waiting
 
@@ -595,13 +546,6 @@ class Engine:
                 waiting.append((wanted, order, future))
         self._kept = waiting
 
-    def final(self, order: Order) -> asyncio.Future[None]:
-        """Done when the order is over."""
-        future = self._finals.get(order.id)
-        if future is None:
-            future = self._finals[order.id] = asyncio.get_running_loop().create_future()
-        return future
-
     # ---- readings
 
     def position(self, symbol: str) -> Position:
@@ -625,10 +569,10 @@ class Engine:
         return {
             "steps": 0 if driver is None else driver.steps,
             "commands": 0 if driver is None else driver.commands,
-            "orders": len(self._orders),
-            "open": sum(order.is_open for order in self._orders.values()),
-            "updates": self._log.last,
-            "callbacks_stopped": sum(callback.failed for callback in self._callbacks),
+            "orders": len(self.board.orders),
+            "open": sum(order.is_open for order in self.board.orders.values()),
+            "updates": self.board.last,
+            "callbacks_stopped": self.board.failures,
         }
 
     def health(self) -> dict[str, Any]:
@@ -639,42 +583,8 @@ class Engine:
         return found
 
 
-class _Callback:
-    """Who wants to hear of updates."""
-
-    def __init__(self, callback: Callable[[Sequence[Update]], object], tag: str | None, among: list[_Callback]) -> None:
-        self._callback, self._tag, self._among = callback, tag, among
-        self.failed = False
-
-    def cancel(self) -> None:
-        """Ends it."""
-        if self in self._among:
-            self._among.remove(self)
-
-    def run(self, updates: Sequence[Update]) -> None:
-        """Tells of those that are wanted."""
-        wanted = updates if self._tag is None else [one for one in updates if one.parent.tag == self._tag]
-        if self.failed or not wanted:
-            return
-        try:
-            self._callback(wanted)
-        except Exception:
-            self.failed = True
-            _LOG.exception(_CALLBACK)
-
-
 def _limits(trading: Trading) -> Limits:
     try:
         return Limits.from_dict(dict(trading.limits))
     except ValueError as error:
         raise ConfigError(f"limits: {error}") from None
-
-
-def _as_known(child: Child) -> tuple[Intent, OrderState, tuple[trading.Fill, ...]]:
-    """A child as the journal knows it, for a broker that has no memory of its own."""
-    intent = replace(child.intent, client_order_id=child.id, quantity=child.quantity, price=child.price)
-    return intent, child.state, tuple(child.fills.values())
-
-
-def _is_final(update: Update) -> bool:
-    return update.state in FINAL

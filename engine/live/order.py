@@ -260,12 +260,12 @@ class Order:
         Raises (from the iteration):
             Lagged: the reader was too slow; go on with ``since=error.sequence``.
         """
-        return self._engine.order_updates(self, since)
+        return self._engine.board.order_updates(self, since)
 
     async def done(self) -> Order:
         """Waits until it is over. Cancelling this wait does not cancel the order."""
         if self.is_open:
-            await asyncio.shield(self._engine.final(self))
+            await asyncio.shield(self._engine.board.final(self))
         return self
 
 
