@@ -16,25 +16,26 @@ void part_free(const ScheduleRequest& asked, Slice* out) {
     out[asked.slices - 1].quantity = (asked.lots - before) * asked.lot;
 }
 
-// The same where each must be brought into what least and most allow.
+// The same where each must be brought into what least and most allow. What is left for later slices does not depend on
+// the one before, so only two comparisons wait for it. `Count` holds slices x lots.
+template <typename Count>
 void part_bounded(const ScheduleRequest& asked, Slice* out) {
-    const int64_t lots = asked.lots, slices = asked.slices, least = asked.least;
-    const int64_t most = asked.most < lots ? asked.most : lots;
+    const int64_t slices = asked.slices, least = asked.least;
+    const Count lots = asked.lots, most = asked.most < asked.lots ? asked.most : asked.lots;
+    Count low = lots - slices * most, high = lots - slices * Count{least};
     int64_t before = 0;
-    int64_t leave = lots - slices * least;                 // what later slices need at least stays for them
-    __int128 room = static_cast<__int128>(slices) * most;  // what they can take at most
     for (int64_t k = 1; k < slices; ++k) {
-        leave += least;
-        room -= most;
-        const int64_t low = room < lots - before - least ? static_cast<int64_t>(lots - room) : before + least;
-        const int64_t high = most < leave - before ? before + most : leave;
-        int64_t now = out[k].quantity;
+        low += most;    // later slices can take no more than the rest
+        high += least;  // nor less
+        Count now = out[k].quantity;
         now = now < low ? low : now;
         now = now > high ? high : now;
-        out[k - 1].quantity = (now - before) * asked.lot;
-        before = now;
+        now = now < Count{before} + least ? Count{before} + least : now;
+        now = now > before + most ? before + most : now;
+        out[k - 1].quantity = (static_cast<int64_t>(now) - before) * asked.lot;
+        before = static_cast<int64_t>(now);
     }
-    out[slices - 1].quantity = (lots - before) * asked.lot;
+    out[slices - 1].quantity = (asked.lots - before) * asked.lot;
 }
 
 // Steps of the cumulative lots are within width / slices + 1 of an even slice.
@@ -64,8 +65,14 @@ void schedule(const ScheduleRequest& asked, Slice* out) {
         static_cast<uint64_t>(lots * static_cast<uint64_t>(asked.size_jitter) / static_cast<uint64_t>(SIZE_JITTER_ONE));
     const bool small = 2 * (slices * lots + width) + slices < PLACED_BELOW;
     place_kernel().place(asked, width, small, out);
-    if (!small) aim(asked, width, out);
-    keeps_bounds(asked, width) ? part_free(asked, out) : part_bounded(asked, out);
+    if (!small) {
+        aim(asked, width, out);
+        part_bounded<__int128>(asked, out);
+    } else if (keeps_bounds(asked, width)) {
+        part_free(asked, out);
+    } else {
+        part_bounded<int64_t>(asked, out);
+    }
 }
 
 }  // namespace tf
