@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,7 +20,7 @@ from engine.core.trading import (
     TopChange,
 )
 from engine.core.units import from_nanos
-from engine.execution.codec import BATCH, SETUP, decode_batch, describe_commands
+from engine.execution.codec import BATCH, SETUP, decode_batch, describe, describe_commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,14 +56,13 @@ def document(record: Record) -> dict[str, Any]:
     if record.kind != BATCH:
         return head | {"payload": record.payload.hex()}
     batch = decode_batch(record.payload)
-    answers = [None if one is None else asdict(one) for one in batch.answers]
+    answers = [None if one is None else describe(one) for one in batch.answers]
     inputs = [_plain(one) for one in batch.inputs]
     return head | {"inputs": inputs, "answers": answers, "commands": describe_commands(batch.commands)}
 
 
 def _plain(value: Input) -> dict[str, Any]:
-    fields = value._asdict() if isinstance(value, TopChange) else asdict(value)
-    return {"input": type(value).__name__.lower(), **fields}
+    return {"input": type(value).__name__.lower(), **describe(value)}
 
 
 class Teller:
@@ -131,7 +129,7 @@ class Teller:
             case Halt():
                 text = f"halt by {value.source}{_behind(value.reason)}"
             case _:
-                fields = {name: told for name, told in asdict(value).items() if told not in {None, ""}}
+                fields = {name: told for name, told in describe(value).items() if told not in {None, ""}}
                 text = " ".join([type(value).__name__.lower(), *(f"{name} {told}" for name, told in fields.items())])
         return text
 

@@ -7,7 +7,7 @@ replay compares them without reading them; they are never made into commands aga
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -49,7 +49,17 @@ if TYPE_CHECKING:
 
     from engine.core.trading import Command
 
-__all__ = ["BATCH", "SETUP", "VERSION", "Batch", "decode_batch", "describe_commands", "encode_batch", "encode_commands"]
+__all__ = [
+    "BATCH",
+    "SETUP",
+    "VERSION",
+    "Batch",
+    "decode_batch",
+    "describe",
+    "describe_commands",
+    "encode_batch",
+    "encode_commands",
+]
 
 SETUP: Final = 1  #: journal record kinds
 BATCH: Final = 2
@@ -70,12 +80,12 @@ class Batch(NamedTuple):
     commands: bytes
 
 
-def _names(kind: type) -> list[str]:
-    return [one.name for one in fields(kind)]
+def _names(kind: Any) -> list[str]:
+    return list(kind._fields) if issubclass(kind, tuple) else [one.name for one in fields(kind)]
 
 
 def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
-    """From a value of the class to the tuple of its fields."""
+    """From a value of a class that is no tuple to the tuple of its fields."""
     names = _names(kind)
     if not names:
         return lambda value: ()
@@ -89,11 +99,9 @@ _TAGS: Final = {kind: tag for tag, kind in enumerate(_INPUTS)}
 _COMMAND_TAGS: Final = {kind: tag for tag, kind in enumerate(_COMMANDS)}
 _READ: Final = {
     kind: _reader(kind)
-    for kind in (*_INPUTS, *_COMMANDS, Intent, Holding, Refusal)
-    if kind not in {TopChange, Place, Replace, Snapshot}
+    for kind in (*_INPUTS, Reconcile, Holding)
+    if not issubclass(kind, tuple) and kind is not Snapshot
 }
-_INTENT: Final = _READ[Intent]
-_REPORT: Final = _READ[Report]
 _HOLDING: Final = _READ[Holding]
 _STATE: Final = _names(Report).index("state") - 2  # behind broker and kind
 _pack: Final = msgpack.Packer(autoreset=True).pack
@@ -101,13 +109,12 @@ _pack: Final = msgpack.Packer(autoreset=True).pack
 
 def _plain_input(value: Any) -> tuple[Any, ...]:
     kind = type(value)
-    if kind is TopChange:
-        return (0, *value)
+    if isinstance(value, tuple):
+        return (_TAGS[kind], *value)
     if kind is Snapshot:
-        orders, executions = [_REPORT(one) for one in value.orders], [_REPORT(one) for one in value.executions]
         positions = [_HOLDING(one) for one in value.positions]
         return (
-            _TAGS[kind], value.broker, value.since, orders, executions, positions,
+            _TAGS[kind], value.broker, value.since, value.orders, value.executions, positions,
             value.cash, value.complete, value.ts_recv,
         )  # fmt: skip
     return (_TAGS[kind], *_READ[kind](value))
@@ -115,11 +122,12 @@ def _plain_input(value: Any) -> tuple[Any, ...]:
 
 def _plain_command(command: Command) -> tuple[Any, ...]:
     if isinstance(command, Place):
-        return (0, command.order.now, *_INTENT(command.order.intent))
+        return (0, command.order.now, *command.order.intent)
     if isinstance(command, Replace):
-        return (1, command.venue_order_id, command.order.now, *_INTENT(command.order.intent))
-    kind = type(command)
-    return (_COMMAND_TAGS[kind], *_READ[kind](command))
+        return (1, command.venue_order_id, command.order.now, *command.order.intent)
+    if isinstance(command, Reconcile):
+        return (_COMMAND_TAGS[Reconcile], *_READ[Reconcile](command))
+    return (_COMMAND_TAGS[type(command)], *command)
 
 
 def encode_commands(commands: Iterable[Command]) -> bytes:
@@ -167,6 +175,17 @@ def _report(values: Sequence[Any]) -> Report:
     broker, kind, *rest = values
     rest[_STATE] = None if rest[_STATE] is None else OrderState(rest[_STATE])
     return Report(broker, ReportKind(kind), *rest)
+
+
+def describe(value: Any) -> dict[str, Any]:
+    """A word of trading as plain values for people: its fields by name, those inside it likewise."""
+    return {name: _inside(getattr(value, name)) for name in _names(type(value))}
+
+
+def _inside(value: Any) -> Any:
+    if is_dataclass(value) or hasattr(value, "_fields"):
+        return describe(value)
+    return [_inside(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 def describe_commands(commands: bytes) -> list[dict[str, Any]]:

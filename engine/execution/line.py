@@ -50,11 +50,10 @@ class Line:
         if now > self._level_ts:
             earned = (now - self._level_ts) * self.facts.requests_per_minute
             self._level, self._level_ts = min(self._capacity, self._level + earned), now
-        return self._level >= max(_MINUTE, self._capacity * part // 10)
+        return self._level >= (self._capacity * part // 10 or _MINUTE)
 
-    def spend(self, now: int) -> None:
+    def spend(self) -> None:
         """A request was sent; cancels are never held back, so the level may fall below nothing."""
-        self.has_tokens(now)
         self._level -= _MINUTE
 
     # ---- snapshots and positions

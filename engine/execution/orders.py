@@ -109,7 +109,7 @@ class Orders:
         child = Child(parent, intent, line.facts, now)
         self.children[child.id] = child
         line.open[child.id] = child
-        line.spend(now)
+        line.spend()
         self.commands.append(Place(order))
         self._timers.set(child, now + AUDIT_NS)
         return child
@@ -118,7 +118,7 @@ class Orders:
         """Sends a cancel/replace of a child."""
         self.children[order.intent.client_order_id] = child
         child.replacing(order.intent, now)
-        self.lines[child.broker].spend(now)
+        self.lines[child.broker].spend()
         self.commands.append(Replace(order, child.venue_order_id))
         self._timers.set(child, now + AUDIT_NS)
 
@@ -152,7 +152,7 @@ class Orders:
             return due
         before = child.state
         child.withdrawn(now)
-        line.spend(now)
+        line.spend()
         self.commands.append(Withdraw(child.broker, child.id, child.venue_order_id, child.symbol))
         if child.state is not before:
             self._owner.changed(child, before, [], now)
@@ -172,7 +172,7 @@ class Orders:
             return now + SPACING_NS
         about = child.id if child.replacement is None else child.replacement.client_order_id
         child.asked(about, now)
-        line.spend(now)
+        line.spend()
         venue = child.venue_order_id if about == child.id else ""
         self.commands.append(Query(child.broker, about, venue, child.symbol))
         return now + ANSWER_NS
@@ -320,7 +320,7 @@ class Orders:
         agreed = line.first_ts if line.doubts else line.agreed_ts  # what does not agree may be an old bust
         since = min(oldest, agreed or now)
         line.asks(now)
-        line.spend(now)
+        line.spend()
         self.commands.append(Reconcile(line.name, max(0, since - OVERLAP_NS)))
         self._timers.set(line, now + SNAPSHOT_NS)
 

@@ -17,7 +17,7 @@ __all__ = ["REJECTS", "Parent", "Traded"]
 
 REJECTS: Final = 5  #: children rejected in a row before the parent gives up
 _HOLD_NS: Final = 250_000_000  #: after the first reject or refusal; doubled each time
-_HOLD_NS_MAX: Final = 30_000_000_000
+_HOLD_NS_MAX: Final = 10_000_000_000
 
 
 class Traded:

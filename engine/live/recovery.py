@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.execution.codec import SETUP, VERSION
@@ -50,5 +49,5 @@ def recovered(
 
 def _as_known(child: Child) -> tuple[Intent, OrderState, tuple[Fill, ...]]:
     """A child as the journal knows it, for a broker that has no memory of its own."""
-    intent = replace(child.intent, client_order_id=child.id, quantity=child.quantity, price=child.price)
+    intent = child.intent._replace(client_order_id=child.id, quantity=child.quantity, price=child.price)
     return intent, child.state, tuple(child.fills.values())

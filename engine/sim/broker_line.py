@@ -66,7 +66,8 @@ class BrokerLine:
         self._ticket = 0
         self._connection = 0  # 0: none; each connection has another number
         self._connections = 0
-        self._partial = b""
+        self._asking = 0  # the connection whose request is being answered
+        self._partials: dict[int, bytes] = {}  # the beginning of a line, by connection
         self._outgoing: list[bytes] = []
         self._latest = 0  # when the last message arrives; the next one does not overtake it
         self._held: bytes | None = None
@@ -84,7 +85,7 @@ class BrokerLine:
         if self.active("half_open", now):
             return False
         self._connections += 1
-        self._connection, self._partial, self._latest, self._held = self._connections, b"", now, None
+        self._connection, self._latest, self._held = self._connections, now, None
         self.dropped = False
         self._beat(self._connection, now)
         return True
@@ -103,12 +104,18 @@ class BrokerLine:
     def receive(self, data: bytes, now: int) -> None:
         """Bytes leave the client."""
         if self._connection and not self.active("half_open", now):
-            self.at(now + self._latency + self._lag(now), lambda then: self._arrive(data, then))
+            connection = self._connection
+            self.at(now + self._latency + self._lag(now), lambda then: self._arrive(data, connection, then))
 
-    def _arrive(self, data: bytes, now: int) -> None:
-        *lines, self._partial = (self._partial + data).split(b"\n")
+    def _arrive(self, data: bytes, connection: int, now: int) -> None:
+        """Bytes reach the broker; an answer goes back on the connection that asked, or nowhere."""
+        *lines, rest = (self._partials.pop(connection, b"") + data).split(b"\n")
+        if rest:
+            self._partials[connection] = rest
         for line in lines:
+            self._asking = connection
             self._arrive_at_broker(orjson.loads(line), now)
+        self._asking = self._connection
 
     def advance(self, now: int) -> None:
         """Everything that is due."""
@@ -132,7 +139,9 @@ class BrokerLine:
 
     def answer(self, message: dict[str, Any], now: int, delay: int = 0) -> None:
         """An answer leaves the broker, ``delay`` later than usual."""
-        connection, data = self._connection, orjson.dumps(message) + b"\n"
+        connection, data = self._asking, orjson.dumps(message) + b"\n"
+        if connection != self._connection:
+            return
         if delay:
             self.at(now + delay, lambda then: self._put(data, then) if connection == self._connection else None)
         else:

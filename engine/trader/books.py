@@ -32,6 +32,7 @@ _ENDS: Final[dict[OrderState, ChildEnd]] = {
     OrderState.EXPIRED: "expired",
     OrderState.REJECTED: "rejected",
 }
+_NO_VERDICTS: Final = ("throttled", "not sent")  #: how reasons of rejects begin that say nothing of the order
 
 
 class Books:
@@ -88,6 +89,7 @@ class Books:
         traded.daily_volume = listing.average_daily_volume
         self.by_id[traded.id] = traded
         self._watched = None
+        self.touched.update(traded.parents)
 
     def instrument(self, symbol: str) -> Traded:
         """An instrument by symbol, also one that only a broker has named."""
@@ -117,17 +119,27 @@ class Books:
 
     # ---- the order manager's owner
 
+    def placed(self, child: Child, now: int) -> None:
+        """A new child was sent; its parent's algorithm knows."""
+        parent, quantity = child.parent, child.quantity
+        parent.children.append(child)
+        parent.live[child.id] = child
+        parent.working = None
+        parent.committed += quantity
+        child.counted = child.counted_leaves = quantity
+        self.positions.work(parent.traded.index, child.side, quantity)
+        self.tell(parent.number, child.id, child.state, None, "", now)
+
     def changed(self, child: Child, before: OrderState, fills: Sequence[Fill], now: int) -> None:
         """A child changed: sums, positions, news, and its parent's algorithm is to be asked."""
         parent = child.parent
         traded = parent.traded
         parent.working = None
-        if child.committed != child.counted:
-            parent.committed += child.committed - child.counted
-            child.counted = child.committed
-        if child.leaves != child.counted_leaves:
-            self.positions.work(traded.index, child.side, child.leaves - child.counted_leaves)
-            child.counted_leaves = child.leaves
+        committed, leaves = child.committed, child.leaves
+        parent.committed += committed - child.counted
+        if leaves != child.counted_leaves:
+            self.positions.work(traded.index, child.side, leaves - child.counted_leaves)
+        child.counted, child.counted_leaves = committed, leaves
         if child.id != child.known_as:
             self.tell(parent.number, child.known_as, OrderState.REPLACED, None, "", now)
             child.known_as = child.id
@@ -165,8 +177,11 @@ class Books:
     def _ended(self, parent: Parent, child: Child, now: int) -> None:
         """A child is proven over: how, for the algorithm; after a reject, it waits a while."""
         end = _ENDS.get(child.state, "cancelled")
-        if child.reason == NEVER_ARRIVED and end == "rejected":
+        if end == "rejected" and child.reason.startswith((NEVER_ARRIVED, *_NO_VERDICTS)):
             end = "lost"
+            if child.reason != NEVER_ARRIVED:
+                parent.refusals += 1
+                parent.hold(parent.refusals - 1, now)
         elif end == "rejected":
             parent.rejects += 1
             parent.hold(parent.rejects - 1, now)

@@ -317,7 +317,7 @@ class Trader:
         """Ends a parent that is done, or asks its algorithm and does what it wants."""
         if self.books.finish(parent, now) or parent.ending is not None or parent.paused or parent.planner is None:
             return
-        line = self._route(parent, now)
+        line = self._route(parent, now) if parent.traded.id >= 0 else None
         held = line is None or self.gate.halted or parent.hold_until > now
         view = parent.view(0 if held else max(0, parent.free), *self._session)
         plan = parent.planner.plan(view, now)
@@ -370,11 +370,7 @@ class Trader:
         answer = self._gated(parent, intent, 0, now)
         if answer is None:
             return False
-        child = self.orders.place(parent, answer, now)
-        parent.children.append(child)
-        self.books.changed(child, child.state, (), now)
-        self.books.touched.pop(parent.number, None)  # its algorithm knows what it just did
-        self.books.tell(parent.number, name, child.state, None, "", now)
+        self.books.placed(self.orders.place(parent, answer, now), now)
         return True
 
     def _gated(self, parent: Parent, intent: Intent, replaced_price: int, now: int) -> Approved | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 from engine.cli.journal_text import Teller, document, instant
@@ -80,7 +79,7 @@ def test_inputs_and_commands_are_told_in_words() -> None:
     assert told(Snapshot("sim", 0, complete=False)) == (
         "sim: snapshot of 0 orders, 0 executions, 0 positions, incomplete"
     )
-    replace = Replace(Approved(dataclasses.replace(INTENT, price=0, replaces="ab-1-0"), NOW), "v1")
+    replace = Replace(Approved(INTENT._replace(price=0, replaces="ab-1-0"), NOW), "v1")
     assert told(commands=[replace, Query("sim", "ab-1-1", "", "AAPL"), Reconcile("sim", 0)]) == (
         "→ replace ab-1-1 instead of ab-1-0: buy 100 AAPL at market, day, sim; query ab-1-1, sim; reconcile sim"
     )

@@ -21,6 +21,6 @@ def test_only_the_gate_makes_an_approved_order():
     makers = [
         path.relative_to(ENGINE).as_posix()
         for path in ENGINE.rglob("*.py")
-        if re.search(r"\bApproved\(", path.read_text(encoding="utf-8"))
+        if re.search(r"(?<!class )\bApproved\(", path.read_text(encoding="utf-8"))
     ]
     assert set(makers) <= {"risk/gate.py"}

@@ -8,7 +8,7 @@ def test_the_budget_is_ten_seconds_of_requests_and_comes_back():
     line = Line(BrokerFacts("one", requests_per_minute=60))
     spent = 0
     while line.has_tokens(0):
-        line.spend(0)
+        line.spend()
         spent += 1
     assert spent == 10
     assert not line.has_tokens(MINUTE // 60 - 1)
@@ -20,7 +20,7 @@ def test_the_budget_is_ten_seconds_of_requests_and_comes_back():
 def test_cancels_may_overdraw_the_budget():
     line = Line(BrokerFacts("one", requests_per_minute=6))
     for _ in range(3):
-        line.spend(0)
+        line.spend()
     assert not line.has_tokens(MINUTE // 6)
     assert line.has_tokens(3 * MINUTE // 6)
 

@@ -26,7 +26,7 @@ def test_holds_become_longer_up_to_a_bound():
         found.append(one.hold_until)
     assert found == sorted(found)
     assert found[0] == NANO // 4
-    assert found[-1] == 30 * NANO
+    assert found[-1] == 10 * NANO
 
 
 def test_its_plain_form_is_for_people():

@@ -56,10 +56,10 @@ def test_without_limits_a_well_formed_order_passes():
     [
         (intent(quantity=0), "quantity", "0"),
         (intent(quantity=-5), "quantity", "-5"),
-        (replace(intent(), quantity=UNIT // 2), "quantity", "0.5"),
+        (intent()._replace(quantity=UNIT // 2), "quantity", "0.5"),
         (intent(price=0), "price", "0"),
         (intent(price=-1), "price", "-1"),
-        (replace(intent(), price=UNIT + 1), "price", "1.000000001"),
+        (intent()._replace(price=UNIT + 1), "price", "1.000000001"),
         (intent(symbol="AAPL  260116C00150000"), "instrument", "AAPL  260116C00150000"),
         (intent(symbol="O:SPY251219P00650000"), "instrument", "O:SPY251219P00650000"),
         (parent(symbol="AAPL260116C00150000"), "instrument", "AAPL260116C00150000"),
@@ -170,7 +170,7 @@ def test_a_replacement_counts_by_what_it_adds():
     facts = FACTS._replace(buying=25 * UNIT)
     bigger = intent(20, order="u-1-2", replaces="u-1-1", increase=5 * UNIT)
     assert isinstance(gate.check(bigger, facts, NOW), Approved)
-    assert refused(gate, replace(bigger, client_order_id="x", increase=6 * UNIT), facts).limit == "position_quantity"
+    assert refused(gate, bigger._replace(client_order_id="x", increase=6 * UNIT), facts).limit == "position_quantity"
 
 
 def test_unknown_volume_is_refused_where_it_matters():
@@ -278,8 +278,8 @@ def test_after_a_halt_only_a_pure_decrease_passes():
     assert refused(gate, intent()) == Refusal("halt", "stop", "no new order and no increase until released")
     assert refused(gate, parent()).limit == "halt"
     change = intent(5, order="u-1-2", replaces="u-1-1", increase=-5 * UNIT)
-    assert refused(gate, replace(change, increase=0), facts).limit == "halt"
-    assert refused(gate, replace(change, price=101 * UNIT), facts).limit == "halt"
+    assert refused(gate, change._replace(increase=0), facts).limit == "halt"
+    assert refused(gate, change._replace(price=101 * UNIT), facts).limit == "halt"
     assert isinstance(gate.check(change, facts, NOW), Approved)
     gate.release()
     assert isinstance(gate.check(intent(), FACTS, NOW), Approved)

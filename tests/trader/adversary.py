@@ -7,7 +7,7 @@ Then the faults stop, and what the trader believes is held against the truth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import ClassVar
 
@@ -276,7 +276,7 @@ class Broker:
         )  # fmt: skip
         order.state = OrderState.PARTIALLY_FILLED if order.gross < order.quantity else OrderState.FILLED
         self.move(order, quantity)
-        self.tell(replace(order.executions[execution], leaves=order.leaves))
+        self.tell(order.executions[execution]._replace(leaves=order.leaves))
         self.world.check_truth(order)
         if random.random() < self.world.faults.bust:
             self.world.at(self.world.now + random.randrange(5000) * MS, lambda: self.bust(order, execution))
@@ -353,12 +353,8 @@ class Broker:
             self.answer(key, line, Report(self.facts.name, ReportKind.NOT_FOUND, command.client_order_id))
             return
         if order.id != command.client_order_id:  # a former id
-            status = replace(
-                self.report(ReportKind.STATUS, order),
-                client_order_id=command.client_order_id,
-                state=OrderState.REPLACED,
-                cumulative=-1,
-                leaves=-1,
+            status = self.report(ReportKind.STATUS, order)._replace(
+                client_order_id=command.client_order_id, state=OrderState.REPLACED, cumulative=-1, leaves=-1
             )
             self.answer(key, line, status)
             return

@@ -307,6 +307,19 @@ def test_an_algorithm_that_wants_more_than_is_free_is_a_broken_invariant():
         desk.submit()
 
 
+@pytest.mark.parametrize("reason", ["throttled", "not sent: the line is down"])
+def test_a_reject_that_is_no_verdict_is_waited_out(reason):
+    desk = Desk()
+    desk.submit()
+    for _ in range(REJECTS + 2):
+        desk.tell("rejected", desk.placed()[-1].client_order_id, reason=reason)
+        placed = len(desk.placed())
+        desk.wait(11 * NANO)
+        desk.top()
+        assert len(desk.placed()) == placed + 1
+    assert desk.trader.parents[1].is_open
+
+
 # ---- time
 
 
