@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine.core.events import NO_INSTRUMENT, Flag, Kind, Side
 from engine.core.venues import venue_id
-from engine.sim.world import OPEN, World
+from engine.sim.tape_world import TapeWorld
+from engine.sim.world import NEVER, OPEN, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,6 @@ __all__ = [
 SYMBOLS: Final = ("AAPL", "MSFT", "SPY")
 #: venue name and its share of the orders, in percent
 SHARES: Final[Mapping[str, int]] = {"XNAS": 32, "XNYS": 20, "ARCX": 18, "BATS": 16, "IEXG": 14}
-NEVER: Final = 2**63 - 1  #: a time that does not come
 _MASK: Final = 2**64 - 1
 
 
@@ -146,7 +146,7 @@ class VenueBook:
 class _Made:
     """A world, cut into batches that end on a grid of its interval."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World | TapeWorld) -> None:
         self.world = world
 
     @property
@@ -192,7 +192,7 @@ class Market:
         shares: venue name -> percent of the orders; they sum to 100.
         source: batches of EVENT to play instead of a generated flow, such as a `Tape`'s; their times are moved so that
             the first is at ``start``, their ``instrument`` is an index into ``symbols``. Orders are spread over the
-            venues, LEVEL and QUOTE events stay at the venue they name.
+            venues, LEVEL and QUOTE events stay at the venue they name. A `TapeWorld` can be traded in; its times hold.
 
     Raises:
         ValueError: an argument out of its range; the message names it.
@@ -208,7 +208,7 @@ class Market:
         rate: int = 200,
         interval: Duration = "1ms",
         shares: Mapping[str, int] | None = None,
-        source: Iterable[npt.NDArray[Any]] | None = None,
+        source: Iterable[npt.NDArray[Any]] | TapeWorld | None = None,
     ) -> None:
         world = World(symbols, seed, duration, start=start, interval=interval, rate=rate)
         shares = SHARES if shares is None else shares
@@ -224,7 +224,11 @@ class Market:
         self._nbbo = [NO_TOP] * len(self.symbols)
         self._orders: dict[tuple[int, int], list[int]] = {}  # (instrument, id) -> [venue, side, price, quantity]
         self._pending: dict[int, tuple[list[Level], list[Print]]] = {}  # of atomic events whose end is to come
-        self._source = _Made(world) if source is None else _Played(_moved(source, start, len(self.symbols)))
+        self._source: _Made | _Played
+        if source is None or isinstance(source, TapeWorld):
+            self._source = _Made(world if source is None else source)
+        else:
+            self._source = _Played(_moved(source, start, len(self.symbols)))
 
     @property
     def next_time(self) -> int:
@@ -246,7 +250,7 @@ class Market:
         """Requests (ORDER) of clients at ``now``, not past: the REPORTs they caused at once; books follow at `advance`.
 
         Raises:
-            ValueError: a tape is played, or as `World.submit`.
+            ValueError: batches are played, or as `World.submit`.
         """
         return self._made().submit(orders, now)
 
@@ -254,9 +258,9 @@ class Market:
         """REPORTs on clients' orders since the last call, of what happened while the market went on."""
         return self._made().take_reports()
 
-    def _made(self) -> World:
+    def _made(self) -> World | TapeWorld:
         if isinstance(self._source, _Played):
-            raise ValueError("the market plays a tape; expected a generated one, which can be traded in")
+            raise ValueError("the market plays batches; expected a World or a TapeWorld, which can be traded in")
         return self._source.world
 
     def nbbo(self, symbol: str) -> Top:

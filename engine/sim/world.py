@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["OPEN", "OUTSIDE", "TICK", "World"]
+__all__ = ["NEVER", "OPEN", "OUTSIDE", "TICK", "World"]
 
 TICK: Final = NANOS // 100  #: one cent in counts of 1e-9; a lot is one share
 OPEN: Final = 1_767_623_400 * NANOS  #: 2026-01-05 09:30 in New York, ns since epoch
 VENUE: Final = 1  #: XNAS
 PROVIDER: Final = 8  #: simulation
+NEVER: Final = 2**63 - 1  #: a time that does not come
 OUTSIDE: Final = 1 << 63  #: order ids of others than the agents have this bit
 
 
