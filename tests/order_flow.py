@@ -16,15 +16,6 @@ START = 10**18
 LONGEST = 2**63 - 1
 
 
-def request(action: Action, **fields: Any) -> np.ndarray:
-    """One record; `price` and `quantity` in units unless they are given as `price_nanos` and `quantity_nanos`."""
-    record = np.zeros(1, ORDER)
-    record["action"] = action
-    for name, value in fields.items():
-        record[name] = value
-    return record
-
-
 def random_request(draw: random.Random, number: int, ids: int, instruments: int, *, garbage: bool) -> np.ndarray:
     """One request: half new ones near 100.00 on a few ticks, so that orders meet, and ids are used again."""
     record = np.zeros(1, ORDER)
