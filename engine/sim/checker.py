@@ -203,11 +203,8 @@ class Checker:
             depth = view.venue_depth(name, max(len(levels[Side.BID]), len(levels[Side.ASK])) + 1)
             for side, field in ((Side.BID, "bid"), (Side.ASK, "ask")):
                 prices = sorted(levels[side], reverse=side is Side.BID)
-                shown = [
-                    (float(row[f"{field}_price"]), float(row[f"{field}_quantity"]))
-                    for row in depth
-                    if row[f"{field}_quantity"]
-                ]
+                columns = depth[f"{field}_price"].tolist(), depth[f"{field}_quantity"].tolist()
+                shown = [level for level in zip(*columns, strict=True) if level[1]]
                 if shown != [(price / 1e9, levels[side][price] / 1e9) for price in prices]:
                     found.append(
                         f"{symbol} {name} {field}: {_text(shown)}; the truth is {_truth(levels[side], prices)}"

@@ -80,6 +80,7 @@ class _Line:
         self.server = server
         self.active: list[Fault] = []
         self.delivery = Delivery(name, draws, server.disconnected)
+        self.due = server.next_timer  # as of the last ``collect``, which follows whatever the server is told
 
     @property
     def content(self) -> str:
@@ -91,6 +92,7 @@ class _Line:
 
     def collect(self, now: int, content: str = "") -> None:
         self.delivery.accept(self.server.take_output(), now, self.active, content)
+        self.due = self.server.next_timer
 
 
 class Simulator:
@@ -198,7 +200,7 @@ class Simulator:
             while self._edges and self._edges[-1][0] <= time:
                 self._edge(*self._edges.pop())
             for line in self._lines.values():
-                if line.server.next_timer <= time:
+                if line.due <= time:
                     line.server.timer(time)
                     line.collect(time)
             for batch in self.market.advance(time):
@@ -242,7 +244,7 @@ class Simulator:
     # ---- faults
 
     def _next_cause(self) -> int:
-        timers = [line.server.next_timer for line in self._lines.values()]
+        timers = [line.due for line in self._lines.values()]
         second = self._second if self.market.next_time != NEVER else NEVER
         return min(self.market.next_time, second, self._edges[-1][0] if self._edges else NEVER, *timers)
 

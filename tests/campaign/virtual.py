@@ -106,11 +106,12 @@ class VirtualRun:
         self.lines.start(self.now)
         self._obey()
         while True:
-            soonest = min(self.simulator.next_time, self.lines.next_timer)
+            timer = self.lines.next_timer
+            soonest = min(self.simulator.next_time, timer)
             if soonest > self.end:
                 break
             self.now = max(self.now, soonest)
-            if self.lines.next_timer <= self.now:
+            if timer <= self.now:
                 self.lines.timer(self.now)
                 self._obey()
                 self._check(self.symbols)
