@@ -176,6 +176,18 @@ class Child:
         self.replaced_ts = now
         self.ids.append(intent.client_order_id)
 
+    def renamed(self, report: Report) -> None:
+        """The broker has it under an id that the journal lost: a replacement of ours, which must go."""
+        told = report.cumulative + report.leaves if min(report.cumulative, report.leaves) >= 0 else self.quantity
+        name = report.client_order_id
+        self.ids.append(name)
+        self.lost[name] = self.intent._replace(client_order_id=name, replaces=self.id, quantity=told, price=0)
+
+    def superseded(self, other: str) -> None:
+        """The broker has it under another id, which stands for all of it."""
+        self.reason = f"stands as {other}"
+        self._prove(OrderState.CANCELLED)
+
     def asked(self, client_order_id: str, now: int) -> None:
         """A query for one of its ids was sent."""
         self.asked_id, self.asked_ts, self.awaiting = client_order_id, now, True
@@ -394,6 +406,8 @@ class Child:
         if gap == 0:
             self.gaps, self.urgent = 0, False
             return []
+        if gap < 0 and self.inferred is not None and report.ts_event >= self.inferred.ts_event:
+            return self._guess_less(-gap)  # what was inferred rests on the broker's total alone: it was busted unseen
         self.urgent = True
         if report.cumulative != self.told:
             self.gaps, self.told = 0, report.cumulative
@@ -410,6 +424,15 @@ class Child:
             taken = []
         fills = [*taken, self._infer(gap, price, report.ts_event)]
         self._weigh()
+        return fills
+
+    def _guess_less(self, quantity: int) -> list[Fill]:
+        guess, self.inferred = self.inferred, None
+        if guess is None:
+            return []
+        fills = [self._take_back(guess)]
+        if guess.quantity > quantity:
+            fills.append(self._infer(guess.quantity - quantity, guess.price, guess.ts_event))
         return fills
 
     def _read_over(self, report: Report) -> None:

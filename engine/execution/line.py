@@ -20,6 +20,7 @@ class Line:
         ready: it may get new orders: its line is up, and a complete snapshot was digested since it came up.
         open: children that are not proven over, by their first id.
         broken: symbols of which more traded than was ordered; they get no new order here any more.
+        ready_from: a snapshot that was asked for before this time does not make it ready.
         first_ts, agreed_ts: when the first and the last complete snapshot were asked for; 0 before.
         doubts: symbols whose position there is not what our fills make of it: (theirs, ours).
     """
@@ -34,6 +35,7 @@ class Line:
         self.broken: dict[str, str] = {}
         self.asked_ts = self.agreed_ts = self.first_ts = 0
         self.awaiting = False
+        self.ready_from = 0
         self.net: dict[str, int] = {}  # what our fills make of each symbol's position
         self.changes: dict[str, int] = {}  # how often they changed it
         self._baseline: dict[str, int] | None = None

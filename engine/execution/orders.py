@@ -85,6 +85,7 @@ class Orders:
         self.prefix = prefix
         self.lines = {facts.name: Line(facts) for facts in brokers}
         self.children: dict[str, Child] = {}  # by every id they ever had
+        self.settle_ns = 0  #: how long after a restart's first line up a broker is ready at the earliest
         self.commands: list[Command] = []
         self._by_venue: dict[tuple[str, str], Child] = {}
         self._timers = timers
@@ -99,6 +100,11 @@ class Orders:
             named[facts.name].facts = facts
         gone = {name: line for name, line in known.items() if name not in named}
         self.lines = {**named, **gone}
+
+    @property
+    def settled(self) -> bool:
+        """Whether every broker was read since the process began, late enough to have shown what a journal lost."""
+        return all(line.agreed_ts >= line.ready_from for line in self.lines.values())
 
     # ---- what we want
 
@@ -196,7 +202,12 @@ class Orders:
         if child.broker != report.broker:
             return None
         before = child.state
-        fills = child.receive(report, now)
+        other = self._by_venue.get((report.broker, report.venue_order_id))
+        if other is not None and other is not child and other.orphan and not child.fills:
+            child.superseded(other.id)  # the journal lost the replacement that was found before
+            fills: list[Fill] = []
+        else:
+            fills = child.receive(report, now)
         self._after(child, line, before, fills, now)
         return child
 
@@ -230,6 +241,12 @@ class Orders:
             if report.symbol and report.state not in FINAL:
                 line.stranger(report.symbol, report.client_order_id or report.venue_order_id)
             return None
+        chain = self.children.get(report.reference) or self._by_venue.get((line.name, report.venue_order_id))
+        if chain is not None and chain.broker == line.name:
+            chain.renamed(report)
+            self.children[report.client_order_id] = chain
+            chain.parent.made = max(chain.parent.made, numbers[1])
+            return self._take(report, now)
         if not report.symbol or report.side is None:
             if report.client_order_id not in self._strangers and len(self._strangers) < _STRANGERS:
                 self._strangers[report.client_order_id] = None
@@ -279,6 +296,8 @@ class Orders:
             self._doubt(line, now)
         elif change.state == "up":
             line.ready = False
+            if line.ready_from == NEVER:  # the first time since the process began
+                line.ready_from = now + self.settle_ns
             self._reconcile(line, now)
             for child in list(line.open.values()):
                 self.attend(child, now)
@@ -287,6 +306,7 @@ class Orders:
         """The process began anew: all lines are down, whatever was under way may have passed."""
         for line in self.lines.values():
             line.state, line.reason, line.ready = "down", "the process began anew", False
+            line.ready_from = NEVER
             self._timers.cancel(line)
             self._doubt(line, now)
 
@@ -361,7 +381,8 @@ class Orders:
                 self._after(child, line, before, [], now)
         line.strangers(foreign)
         again = line.compare(snapshot.positions)
-        line.ready, line.agreed_ts = True, line.asked_ts
+        line.ready, line.agreed_ts = line.asked_ts >= line.ready_from, line.asked_ts
         line.first_ts = line.first_ts or line.asked_ts
-        self._timers.set(line, now + (SPACING_NS if again else RECONCILE_NS))
+        wait = SPACING_NS if again else RECONCILE_NS
+        self._timers.set(line, now + wait if line.ready else max(now + SPACING_NS, line.ready_from))
         self._owner.opened(line, snapshot, now)

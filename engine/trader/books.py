@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Books"]
 
+EPOCH: Final = 1_000  #: child numbers of a parent, at most, that one process gives before another's begin
 _ENDS: Final[dict[OrderState, ChildEnd]] = {
     OrderState.FILLED: "filled",
     OrderState.CANCELLED: "cancelled",
@@ -61,7 +62,10 @@ class Books:
         self.updates: list[Update] = []
         self.timers: Timers[Child | Line | Parent] = Timers()
         self.orders = Orders(self.prefix, setup.brokers, self.timers, self)
+        self.orders.settle_ns = setup.settle_ns
         self._sequence = 0
+        self._processes = 0  # how often the process began
+        self._first_child = 0
         self._watched: dict[int, int] | None = None
         self._begun: set[str] = set()  # brokers whose first positions are known
         self._starts: dict[int, tuple[int, int]] = {}
@@ -110,8 +114,16 @@ class Books:
             if parent.watch:
                 self.touched[parent.number] = parent
 
-    def forget_market(self) -> None:
-        """The process began anew: numbers and tops of instruments mean nothing any more."""
+    def begin_process(self) -> None:
+        """The process began anew: numbers and tops of instruments mean nothing any more.
+
+        Children are numbered from another thousand on: ids that a lost tail of the journal had given are not given
+        again.
+        """
+        self._first_child = self._processes * EPOCH
+        self._processes += 1
+        for parent in self.open.values():
+            parent.made = max(parent.made, self._first_child)
         self.by_id.clear()
         for traded in self.traded.values():
             traded.id, traded.top = -1, None
@@ -234,6 +246,7 @@ class Books:
 
     def enlist(self, parent: Parent, now: int) -> None:
         """A parent passed the gate."""
+        parent.made = max(parent.made, self._first_child)
         self.open[parent.number] = parent.traded.parents[parent.number] = parent
         self._watched = None
         self.move(parent, OrderState.NEW, now)

@@ -106,6 +106,7 @@ class Trader:
         if halted:
             self.gate.halt(halted)
         self.orders.set_up(setup.brokers)
+        self.orders.settle_ns = setup.settle_ns
 
     # ---- the step
 
@@ -215,7 +216,7 @@ class Trader:
 
     def _restart(self, one: Restart, now: int) -> None:
         self.orders.restart(now)
-        self.books.forget_market()
+        self.books.begin_process()
 
     # ---- requests
 
@@ -345,6 +346,8 @@ class Trader:
     def _route(self, parent: Parent, now: int) -> Line | None:
         """The first broker of the parent's that may get an order now."""
         lines = self.orders.lines
+        if self.setup.settle_ns and not self.orders.settled:
+            return None
         for name in parent.asked.brokers or lines:
             line = lines[name]
             if line.ready and line.state == "up" and not line.quarantine(parent.traded.symbol) and line.has_tokens(now):

@@ -86,6 +86,19 @@ def test_a_total_ahead_of_the_executions_is_believed_only_after_reads_and_gives_
     assert order.cumulative == 40 * NANO
 
 
+def test_what_was_inferred_goes_with_the_total_it_rests_on():
+    order = child()
+    tell(order, report("accepted"))
+    for place in range(READS):
+        read(order, 1_010 * NANO + place, state=OrderState.CANCELLED, cumulative=40, leaves=0)
+    assert (order.over, order.cumulative) == (True, 40 * NANO)
+    tell(order, report("bust", reference="never seen"))
+    fills = tell(order, report("status", state=OrderState.CANCELLED, cumulative=15, leaves=0))
+    assert [one.quantity // NANO for one in fills] == [-40, 15]
+    tell(order, report("status", state=OrderState.CANCELLED, cumulative=0, leaves=0))
+    assert (order.inferred, order.cumulative, order.cancelled) == (None, 0, 100 * NANO)
+
+
 def test_a_bust_of_a_filled_order_does_not_open_it_again():
     order = child()
     tell(order, report("fill", quantity=100, execution_id="a"))

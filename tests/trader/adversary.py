@@ -123,6 +123,7 @@ class Faults:
     bust: float = 0.02
     line: float = 0.01
     kill: float = 0.01
+    power: float = 0.0  #: the machine stops, and the last records are lost though their commands had left
 
 
 QUIET = Faults(*[0.0] * 9)

@@ -52,6 +52,7 @@ class Session:
         self.problems: list[str] = []
         self.asked: dict[int, int] = {}
         self.killed = 0
+        self.submits: list[Submit] = []
         names = ["one", "two"][: self.random.randint(1, 2)]
         self.make(names)
         facts = tuple(broker.facts for broker in self.brokers.values())
@@ -59,7 +60,8 @@ class Session:
             orders_per_second=None, orders_per_minute=None, duplicates=None, order_notional=None, gross_exposure=None,
             data_age=None, collar_bps=None,
         )  # fmt: skip
-        self.setup = TraderSetup(f"{seed:08x}ffff", facts, limits, seed)
+        settle = 4 * NANO if self.faults.power else 0
+        self.setup = TraderSetup(f"{seed:08x}ffff", facts, limits, seed, settle)
         self.trader = Trader(self.setup, algo=self.algo)
         self.keep(SETUP, encode_setup(self.setup))
         self.inputs += [Restart(), Listing(3, "AAPL", NANO // 100, NANO), self.top()]
@@ -86,9 +88,9 @@ class Session:
         side = self.random.choice(["buy", "sell"])
         quantity = self.random.randint(1, 20) * 10 * NANO
         self.asked[number] = quantity
-        self.inputs.append(
-            Submit(number, 3, "AAPL", side, quantity, {"seed": self.seed * 100 + number}, key=f"k{number}")
-        )
+        plain = {"seed": self.seed * 100 + number}
+        self.submits.append(Submit(number, 3, "AAPL", side, quantity, plain, key=f"k{number}"))
+        self.inputs.append(self.submits[-1])
         self.at(self.now + self.random.randrange(30) * NANO, lambda: self.meddle(number))
 
     def meddle(self, number):
@@ -150,27 +152,36 @@ class Session:
             self.kill(turn.commands[: self.random.randint(0, len(turn.commands))])
             return
         self.send(turn.commands)
+        if self.faults.power and self.random.random() < self.faults.power:
+            self.kill(lose=self.random.randint(1, 12))
 
     def send(self, commands):
         for command in commands:
             broker = command.order.intent.broker if isinstance(command, Place | Replace) else command.broker
             self.brokers[broker].send(command)
 
-    def kill(self, commands=()):
-        """The process ends after the journal took the batch and some of its commands left; a new one begins."""
+    def kill(self, commands=(), lose=0):
+        """The process ends after the journal took the batch and some of its commands left; a new one begins.
+
+        With ``lose``, the machine stopped, and a journal that is not synced lost its last records.
+        """
         self.send(commands)
         self.killed += 1
+        lose = min(lose, len(self.records) - 1)
+        self.records = self.records[: len(self.records) - lose]
         self.disconnect_all()
         before = state_of(self.trader)
         self.trader, rerun = recover(self.records, self.setup, algo=self.algo)
         if rerun.first_difference:
             self.fail(rerun.first_difference)
-        if state_of(self.trader) != before:
+        if not lose and state_of(self.trader) != before:
             self.fail("the journal leads to another state")
         self.keep(SETUP, encode_setup(self.setup))
         self.inputs = [Restart(), Listing(3, "AAPL", NANO // 100, NANO), self.top()]
         for broker in self.brokers.values():
-            self.connect(broker, self.random.randrange(2000) * MS)
+            self.connect(broker, (1000 if lose else 0) + self.random.randrange(2000) * MS)
+        if lose:
+            self.inputs += self.submits  # the user asks again, under the same keys
 
     def disconnect_all(self):
         for broker in self.brokers.values():

@@ -8,6 +8,7 @@ from engine.execution.codec import BATCH, decode_batch, encode_batch
 from engine.risk.limits import Limits
 from engine.trader import TraderSetup, recover, replay_journal
 from engine.trader.rerun import decode_setup
+from tests.trader.adversary import Faults
 from tests.trader.desk import NANO, UID, Desk, Kept
 from tests.trader.exchange_session import ExchangeSession
 from tests.trader.session import Session, state_of
@@ -95,12 +96,42 @@ def test_a_later_version_is_refused():
         decode_setup(b"\xff")
 
 
+def test_another_process_numbers_children_from_the_next_thousand_on():
+    desk = Desk()
+    desk.submit(100)
+    desk.begin()
+    desk.up()
+    desk.submit(100, parent=2)
+    assert [one.client_order_id for one in desk.placed()] == [ONE, f"{UID[:8]}-2-1001"]
+
+
+def test_with_a_time_to_settle_no_broker_gets_an_order_before_all_were_read_late_enough():
+    desk = Desk("one", "two", up=False)
+    desk.trader.set_up(TraderSetup(UID, desk.setup.brokers, settle_ns=2 * NANO), None)
+    desk.begin()
+    desk.up("one")
+    desk.submit(100)
+    desk.wait(2 * NANO)
+    desk.snapshot("one")
+    assert desk.placed() == []
+    desk.up("two")
+    desk.wait(2 * NANO)
+    desk.snapshot("two")
+    assert [one.broker for one in desk.placed()] == ["one"]
+
+
 # ---- everything wrong at once
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_nothing_is_lost_or_doubled_whatever_brokers_and_kills_do(seed):
     assert Session(seed, duration=20 * NANO).run() == []
+
+
+@pytest.mark.parametrize("kind", [Session, ExchangeSession])
+@pytest.mark.parametrize("seed", range(5))
+def test_nor_when_the_journal_loses_its_tail_if_brokers_settle_first(seed, kind):
+    assert kind(seed, Faults(power=0.02)).run() == []
 
 
 @pytest.mark.parametrize("seed", range(12))

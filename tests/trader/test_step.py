@@ -193,7 +193,7 @@ def test_what_may_not_be_is_rejected_with_the_reason(more, reason):
 def test_an_instrument_that_is_not_listed_is_rejected():
     desk = Desk()
     desk.step(TopChange(99, 1, 1, 2, 1, 1, 2, "live", 0, 0))
-    desk.trader.books.forget_market()
+    desk.trader.books.begin_process()
     desk.submit()
     assert "not listed" in desk.trader.parents[1].reason
 
