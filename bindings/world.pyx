@@ -61,6 +61,11 @@ cdef extern from "world/world.hpp" namespace "tf::world":
         void forget_reports(size_t)
         void show(uint32_t, vector[Event]&)
 
+cdef extern from "world/levels.hpp" namespace "tf::world":
+    cdef cppclass CLevelFeed "tf::world::LevelFeed":
+        CLevelFeed(uint16_t, uint8_t)
+        const vector[Event]& convert(const Event*, size_t)
+
 cdef string _error = target_from_environment()
 if not _error.empty():
     raise ImportError(_error.decode())
@@ -173,3 +178,35 @@ cdef class World:
         reports = array_copy(REPORT_TYPE, first, self.world.reports().size() - before, 72)
         self.world.forget_reports(before)
         return reports
+
+
+cdef class LevelFeed:
+    """Turns ADD, REDUCE, DELETE, REPLACE and EXECUTE into LEVEL and TRADE; STATUS and TRADE pass.
+
+    Args:
+        venue: of the events that come out.
+        provider: of the events that come out.
+    """
+
+    cdef CLevelFeed* feed
+
+    def __cinit__(self, uint16_t venue, uint8_t provider=0):
+        self.feed = new CLevelFeed(venue, provider)
+
+    def __init__(self, venue, provider=0):
+        pass
+
+    def __dealloc__(self):
+        del self.feed
+
+    def convert(self, events, /):
+        """The events of a batch, in order; one LEVEL for each level it changed, at the end of its atomic event.
+
+        Raises:
+            TypeError: not an array of EVENT.
+        """
+        if not isinstance(events, _numpy.ndarray) or events.dtype != EVENT_TYPE or events.ndim != 1:
+            raise TypeError("events must be a one-dimensional numpy.ndarray of engine.EVENT")
+        cdef np.ndarray rows = _numpy.ascontiguousarray(events)
+        cdef const vector[Event]* made = &self.feed.convert(<const Event*>np.PyArray_DATA(rows), <size_t>rows.shape[0])
+        return array_copy(EVENT_TYPE, made.data(), made.size(), 64)

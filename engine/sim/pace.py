@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from engine._native.world import LevelFeed
 from engine.core.units import NANOS
 from engine.core.venues import venue_id
-from engine.sim.levels import LevelFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,11 +36,12 @@ async def play(
         clock: ns since the epoch.
     """
     levels = LevelFeed(venue_id("XNAS"))
-    numbers = dict(enumerate(ids))
+    numbers, moved = np.array(ids, np.uint32), ids != list(range(len(ids)))
     for batch in batches:
         wait = int(batch["ts_recv"][-1]) - clock()
         if wait > 0:
             await asyncio.sleep(wait / NANOS)
         events = levels.convert(batch)
-        events["instrument"] = [numbers[one] for one in events["instrument"].tolist()]
+        if moved:
+            events["instrument"] = numbers[events["instrument"]]
         push(NAME, events)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from engine import Instruments, MarketData, Venue
+from engine._native.world import LevelFeed
 from engine.brokers.local import LocalProtocol
 from engine.brokers.protocol import BrokerEnd
 from engine.core.events import Side
@@ -16,7 +17,6 @@ from engine.live import Engine
 from engine.sim import loop
 from engine.sim.broker import SimBroker
 from engine.sim.exchange import Exchange, VenueMatching
-from engine.sim.levels import LevelFeed
 from engine.sim.link import BrokerLink
 
 OPEN = 1_767_623_400 * NANOS  # 2026-01-05 09:30 in New York

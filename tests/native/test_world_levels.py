@@ -1,22 +1,26 @@
+"""Orders told as levels: the book stays the same, native and twin tell the same."""
+
 import numpy as np
 import pytest
 
 from engine import EVENT, Instruments, Kind, World
 from engine._native.book import Books
+from engine._native.world import LevelFeed
 from engine.core.events import Flag
 from engine.core.venues import venue_id
-from engine.sim.levels import LevelFeed
+from tests.reference.levels import LevelFeed as Twin
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_book_of_levels_is_the_book_of_orders(seed):
     world = World(["AAPL", "MSFT"], seed, "3s")
-    feed = LevelFeed(venue_id("XNAS"))
+    feed, twin = LevelFeed(venue_id("XNAS"), 3), Twin(venue_id("XNAS"), 3)
     instruments = Instruments(["AAPL", "MSFT"])
     by_price, by_order = Books(instruments), Books(instruments, "order")
     for batch in world:
         by_order.apply(batch)
         events = feed.convert(batch)
+        assert events.tobytes() == twin.convert(batch).tobytes()
         by_price.apply(events)
         assert set(np.unique(events["kind"]).tolist()) <= {Kind.LEVEL, Kind.TRADE, Kind.STATUS}
         for symbol in ("AAPL", "MSFT"):

@@ -1,4 +1,4 @@
-"""From order-by-order events to what a price-level feed tells: levels, and prints of executions."""
+"""From order-by-order events to what a price-level feed tells, as slow clear Python: the twin of ``LevelFeed``."""
 
 from __future__ import annotations
 
