@@ -94,6 +94,8 @@ class PaperMatching:
 
     def trades(self, events: NDArray[np.void]) -> None:
         """Prints: TRADE records of EVENT; each fills at most its quantity of ours."""
+        if not any(self._resting.values()):
+            return
         chosen = events[(events["kind"] == Kind.TRADE) & (events["conditions"] & int(_APART) == 0)]
         for number, price, quantity in zip(
             chosen["instrument"].tolist(), chosen["price"].tolist(), chosen["quantity"].tolist(), strict=True

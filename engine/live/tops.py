@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from engine.core.events import Condition, Kind
 from engine.core.trading import TopChange
 from engine.core.units import NANOS
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from engine.feeds.book_view import BookView
@@ -74,10 +75,10 @@ class Tops:
         depth = book.depth(count)
         found = []
         for side in ("bid", "ask"):
-            prices, quantities = depth[f"{side}_price"].tolist(), depth[f"{side}_quantity"].tolist()
-            found.append(
-                tuple((_count(price), _count(one)) for price, one in zip(prices, quantities, strict=True) if one)
-            )
+            quantities = depth[f"{side}_quantity"]
+            shown = np.count_nonzero(quantities)  # what there is stands first
+            prices = np.rint(depth[f"{side}_price"][:shown] * NANOS).astype(np.int64).tolist()
+            found.append(tuple(zip(prices, np.rint(quantities[:shown] * NANOS).astype(np.int64).tolist(), strict=True)))
         return found[0], found[1]
 
 
