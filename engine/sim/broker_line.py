@@ -66,7 +66,7 @@ class BrokerLine:
         self._ticket = 0
         self._connection = 0  # 0: none; each connection has another number
         self._connections = 0
-        self._asking = 0  # the connection whose request is being answered
+        self._asking: int | None = None  # the connection whose request is being answered
         self._partials: dict[int, bytes] = {}  # the beginning of a line, by connection
         self._outgoing: list[bytes] = []
         self._latest = 0  # when the last message arrives; the next one does not overtake it
@@ -115,7 +115,7 @@ class BrokerLine:
         for line in lines:
             self._asking = connection
             self._arrive_at_broker(orjson.loads(line), now)
-        self._asking = self._connection
+        self._asking = None
 
     def advance(self, now: int) -> None:
         """Everything that is due."""
@@ -139,7 +139,8 @@ class BrokerLine:
 
     def answer(self, message: dict[str, Any], now: int, delay: int = 0) -> None:
         """An answer leaves the broker, ``delay`` later than usual."""
-        connection, data = self._asking, orjson.dumps(message) + b"\n"
+        connection = self._connection if self._asking is None else self._asking
+        data = orjson.dumps(message) + b"\n"
         if connection != self._connection:
             return
         if delay:

@@ -67,6 +67,17 @@ def test_what_is_on_its_way_when_the_line_breaks_is_lost_for_the_client_only():
     assert not one.dropped
 
 
+def test_an_answer_goes_back_on_the_connection_that_asked_or_nowhere():
+    heard = []
+    one = line(heard)
+    one._arrive_at_broker = lambda message, now: one.answer({"to": message["n"]}, now)
+    one.receive(b'{"n":1}\n{"n":', 0)
+    one.drop()
+    one.connect(500)
+    one.receive(b'{"n":2}\n', 600)
+    assert arrived(one, NANOS) == [{"to": 2}]
+
+
 def test_a_half_open_line_is_dead_and_then_dropped():
     heard = []
     one = line(heard, faults="half_open sim at=1s for=2s")
