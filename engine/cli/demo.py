@@ -46,6 +46,7 @@ _FRAME_S: Final = 0.25
 _REST_S: Final = 0.7  #: without the market at the end, for what is on its way; too short to be called silence
 _SETTLE_S: Final = 1.0  #: from the last fault to the end, for quotes in place of those it has swallowed
 _ERRORS_SHOWN: Final = 5
+_BROKER: Final = "sim"  #: its orders rest and trade in the very market that the lines tell of
 _SHARES: Final = 1_000
 _SLICES: Final = 5
 
@@ -65,7 +66,7 @@ def command(seed: int, seconds: float, spec: str | None, as_json: bool) -> None:
     A seeded market is served on loopback by simulated providers that speak the wire protocols of Polygon/Massive,
     Alpaca (SIP and IEX), IEX DEEP and Finnhub; the real adapters connect to them. After every batch the book is held
     against the truth behind what each line has delivered: book_errors counts the disagreements. Exit code 1 if there
-    were any. Meanwhile a TWAP buys 1,000 shares from the paper broker. Ctrl-C leaves with the summary.
+    were any. Meanwhile a TWAP buys 1,000 shares in that market. Ctrl-C leaves with the summary.
 
     \b
     Example: engine demo --seed 42 --seconds 30
@@ -125,7 +126,7 @@ class Demo:
         else:
             chosen = () if spec.strip() == "none" else parse_faults(spec, LINES)
         world = World(SYMBOLS, seed, f"{round(seconds * 1_000)}ms", rate=RATE)
-        self.simulation = Simulation(world, LINES, chosen, seed=seed)
+        self.simulation = Simulation(world, LINES, chosen, brokers=[_BROKER], seed=seed)
         self.watch = FaultWatch(self.simulation.faults, 0)
         self.errors: list[str] = []
         self.book_errors = self.batches = self.comparisons = 0
@@ -168,7 +169,9 @@ class Demo:
         with tempfile.TemporaryDirectory() as folder:
             journal = os.path.join(folder, "demo.journal")
             limits = Limits(session=False)  # the market of the demo is open day and night
-            async with Engine(market, "paper", journal=journal, limits=limits, seed=self.seed) as trading:
+            async with Engine(
+                market, self.simulation.brokers, journal=journal, limits=limits, seed=self.seed
+            ) as trading:
                 self._order = trading.submit(SYMBOLS[0], "buy", _SHARES, algo)
                 try:
                     await self._order.done()

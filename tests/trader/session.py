@@ -166,16 +166,24 @@ class Session:
         With ``lose``, the machine stopped, and a journal that is not synced lost its last records.
         """
         self.send(commands)
-        self.killed += 1
-        lose = min(lose, len(self.records) - 1)
-        self.records = self.records[: len(self.records) - lose]
-        self.disconnect_all()
         before = state_of(self.trader)
+        if lose:
+            self.records = self.records[: max(1, len(self.records) - lose)]
+        self.restart()
+        if not lose and state_of(self.trader) != before:
+            self.fail("the journal leads to another state")
+        self.begin_again()
+
+    def restart(self):
+        """A process finds itself in the journal."""
+        self.killed += 1
+        self.disconnect_all()
         self.trader, rerun = recover(self.records, self.setup, algo=self.algo)
         if rerun.first_difference:
             self.fail(rerun.first_difference)
-        if not lose and state_of(self.trader) != before:
-            self.fail("the journal leads to another state")
+
+    def begin_again(self):
+        """What a process does first."""
         self.keep(SETUP, encode_setup(self.setup))
         self.inputs = [Restart(), Listing(3, "AAPL", NANO // 100, NANO), self.top()]
         for broker in self.brokers.values():
