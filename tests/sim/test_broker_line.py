@@ -11,6 +11,25 @@ def line(heard=None, **settings):
     return made
 
 
+def repeating(**settings):
+    """A broker that answers each request with the request."""
+
+    def arrive(message, now):
+        made.answer(message, now)
+
+    made = BrokerLine(
+        "sim",
+        start=0,
+        heartbeat=NANOS,
+        latency=1_000,
+        seed=1,
+        arrive=arrive,
+        **settings,
+    )
+    assert made.connect(0)
+    return made
+
+
 def arrived(line, until):
     found = []
     while line.next_time <= until:
@@ -32,8 +51,8 @@ def test_messages_take_their_time_and_may_be_cut_anywhere():
 
 def test_nothing_overtakes_a_late_message():
     one = line(faults="lag sim at=0s for=1s by=500ms")
-    one.answer({"n": 1}, 0)
-    one.answer({"n": 2}, NANOS)
+    one.tell({"n": 1}, 0)
+    one.tell({"n": 2}, NANOS)
     assert arrived(one, NANOS) == [{"n": 1}]
     assert arrived(one, 2 * NANOS) == [{"n": 2}]
 
@@ -48,10 +67,19 @@ def test_events_are_doubled_turned_round_or_lost_while_answers_go_on():
     assert arrived(turned, NANOS // 2) == [{"n": 2}, {"n": 1}]
     turned.tell({"n": 3}, NANOS // 2)  # waits for one that never comes, but not for ever
     assert arrived(turned, 3 * NANOS) == [{"n": 3}]
-    lost = line(faults="swallow sim at=0s for=1s")
+    lost = repeating(faults="swallow sim at=0s for=1s")
     lost.tell({"n": 1}, 0)
-    lost.answer({"n": 2}, 0)
+    lost.receive(b'{"n":2}\n', 0)
     assert arrived(lost, NANOS // 2) == [{"n": 2}]
+
+
+def test_an_answer_goes_back_on_the_connection_that_asked_or_nowhere():
+    one = repeating(faults=())
+    one.receive(b'{"n":1}\n', 0)
+    one.disconnect()
+    assert one.connect(500)
+    one.receive(b'{"n":2}\n', 500)
+    assert arrived(one, NANOS // 2) == [{"n": 2}]
 
 
 def test_what_is_on_its_way_when_the_line_breaks_is_lost_for_the_client_only():

@@ -172,7 +172,7 @@ class Session:
         self.restart()
         if not lose and state_of(self.trader) != before:
             self.fail("the journal leads to another state")
-        self.begin_again()
+        self.begin_again(lose)
 
     def restart(self):
         """A process finds itself in the journal."""
@@ -182,7 +182,7 @@ class Session:
         if rerun.first_difference:
             self.fail(rerun.first_difference)
 
-    def begin_again(self):
+    def begin_again(self, lose=0):
         """What a process does first."""
         self.keep(SETUP, encode_setup(self.setup))
         self.inputs = [Restart(), Listing(3, "AAPL", NANO // 100, NANO), self.top()]
