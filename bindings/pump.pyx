@@ -61,6 +61,7 @@ cnp.import_array()
 
 DEF RECORD = 64
 DEF COPIED = 4096  # bytes: a smaller payload is copied faster than a view of it is made
+DEF CONTROL = 125  # bytes at most of a control frame, RFC 6455 section 5.5
 DEF TIMED = 65_536  # most frames of one drain whose latency is taken
 
 cdef object EVENT_TYPE = _EVENT
@@ -124,7 +125,7 @@ cdef class Intake:
             source: its number there; below 0 it has none.
             decoder: a ``FrameDecoder``, or anything.
             latency: histograms ``received``, ``decoded``, ``applied``, ``returned``, ``total``, and ``clock``.
-            elapsed: a monotonic clock in ns for decoded and applied; without it they are not timed.
+            elapsed: a monotonic clock in ns, that of the pump, for decoded and applied; without it they are not timed.
         """
         self.alive = (composer, decoder, latency)
         self.received = <Histogram*><size_t>latency.received._address
@@ -148,26 +149,24 @@ cdef class Intake:
         """
         if not self.native:
             raise RuntimeError("this line's frames are not decoded natively")
-        return self.take(data, ts_recv)
+        return self.take(data, ts_recv, 0 if self.elapsed is None else self.elapsed.read())
 
-    cdef Py_ssize_t take(self, object data, int64_t ts_recv) except -1:
+    cdef Py_ssize_t take(self, object data, int64_t ts_recv, int64_t begun) except -1:
         cdef Py_buffer view
         if PyBytes_CheckExact(data):
-            return self.bring(<const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), ts_recv)
+            return self.bring(<const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), ts_recv, begun)
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            return self.bring(<const uint8_t*>view.buf, view.len, ts_recv)
+            return self.bring(<const uint8_t*>view.buf, view.len, ts_recv, begun)
         finally:
             PyBuffer_Release(&view)
 
-    cdef Py_ssize_t bring(self, const uint8_t* data, size_t size, int64_t ts_recv) except -1:
-        cdef int64_t begun = 0, decoded
+    cdef Py_ssize_t bring(self, const uint8_t* data, size_t size, int64_t ts_recv, int64_t begun) except -1:
+        cdef int64_t decoded
         cdef const Event* events
         self.frames += 1
         self.last_recv = ts_recv
         self.stamp = 0
-        if self.elapsed is not None:
-            begun = self.elapsed.read()
         cdef size_t n = self.decoding.receive(data, size, ts_recv)
         self.rest = self.decoding.other().size() != 0 or self.decoding.problem() != NULL
         if n == 0:
@@ -272,7 +271,7 @@ cdef class Pump:
             if not intake.native:
                 self.lines.received(line, data, now)
             elif intake.open:
-                intake.take(data, now)
+                intake.take(data, now, begun)
                 if intake.rest:
                     self.lines.attend(line, data, now)
         except Exception:
@@ -411,11 +410,15 @@ cdef class Gate:
         if not self.straight:
             self.general(transport, frame)
             return
-        kind = frame.msg_type
         size = frame.payload_size
-        if not (kind is self.text or kind is self.binary) or not frame.fin or size > self.most:
+        if not frame.fin or size > self.most:
             self.general(transport, frame)
             return
+        if size <= CONTROL:  # a larger one is data for sure, and picows takes its time to tell the kind
+            kind = frame.msg_type
+            if not (kind is self.text or kind is self.binary):
+                self.general(transport, frame)
+                return
         payload = frame.get_payload_as_bytes() if size <= COPIED else frame.get_payload_as_memoryview()
         if self.tap is None:
             self.frame(payload, frame.last_in_buffer)

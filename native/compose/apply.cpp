@@ -58,32 +58,7 @@ void compare(Line& line, State& state, const Board& board) {
     line.disagreements += persists;
 }
 
-template <size_t lines, typename Thing>
-void ask_for(const Thing* thing) {
-    for (size_t i = 0; i < lines; ++i) __builtin_prefetch(reinterpret_cast<const char*>(thing) + 64 * i);
-}
-
 }  // namespace
-
-// Asks for the memory that a message of the instrument will need. Between the frames of a live line others have used the
-// caches: asked for together it comes in little more than the time of one piece, not in the sum of all.
-void Composer::fetch(uint32_t instrument) const {
-    const Board* board = instrument < boards_.size() ? boards_[instrument] : nullptr;
-    if (board == nullptr) return;
-    ask_for<4>(board);
-    for (const Source* source : sources_) {
-        if (instrument < source->states.size()) ask_for<3>(source->states[instrument]);
-    }
-    const Grid& grid = *board->grid;
-    ask_for<5>(&grid);
-    for (int side = 0; side < 2; ++side) {
-        if (board->nbbo[side].row < NOWHERE) ask_for<2>(&board->shown[board->nbbo[side].row]);
-        const Page* page = grid.side[side].near[0];
-        if (page == nullptr) continue;
-        ask_for<1>(page);
-        ask_for<1>(level_of(grid, page, static_cast<int>(grid.side[side].best & 63)));
-    }
-}
 
 uint32_t Composer::row_of(uint16_t venue) {
     const uint32_t row = books_->row[venue];
@@ -92,7 +67,6 @@ uint32_t Composer::row_of(uint16_t venue) {
 
 void Composer::apply(uint32_t source, const Event* events, size_t n) {
     if (n == 0) return;
-    fetch(events[0].instrument);
     source_ = sources_[source];
     index_ = source;
     Line& line = source_->line;

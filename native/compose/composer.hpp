@@ -188,7 +188,6 @@ class Composer {
     };
 
     // what a source says: apply.cpp
-    void fetch(uint32_t instrument) const;
     void open(Source& source, State& state, const Event& event);
     bool refuse_old(Source& source, State& state, const Event& event);
     void close();
