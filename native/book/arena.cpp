@@ -8,7 +8,7 @@
 namespace tf {
 namespace {
 
-constexpr size_t FIRST_CHUNK = 64 * 1024;
+constexpr size_t FIRST_CHUNK = 64 * 1024;       // enough for a few books
 constexpr size_t LAST_CHUNK = 2 * 1024 * 1024;  // one large page of the memory management unit: fewer look-ups
 
 size_t lines(size_t bytes) { return (bytes + Arena::LINE - 1) / Arena::LINE; }
@@ -20,13 +20,14 @@ void* from_heap(size_t bytes, size_t alignment) {
 }
 
 void open_chunk(Arena* arena) {
-    if (arena->chunk < LAST_CHUNK) arena->chunk = arena->chunk == 0 ? FIRST_CHUNK : arena->chunk * 2;
+    arena->chunk = arena->chunk == 0 ? FIRST_CHUNK : LAST_CHUNK;
     auto* chunk = static_cast<char*>(from_heap(arena->chunk, arena->chunk));
 #ifdef MADV_HUGEPAGE
     if (arena->chunk == LAST_CHUNK) madvise(chunk, LAST_CHUNK, MADV_HUGEPAGE);  // a hint; without it all works
 #endif
 #ifdef MADV_POPULATE_WRITE
-    madvise(chunk, arena->chunk, MADV_POPULATE_WRITE);  // likewise; else the first messages of each book wait for memory
+    madvise(chunk, arena->chunk,
+            MADV_POPULATE_WRITE);  // likewise; else the first messages of each book wait for memory
 #endif
     std::memcpy(chunk, &arena->chunks, sizeof(char*));
     arena->chunks = chunk;

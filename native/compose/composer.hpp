@@ -250,7 +250,7 @@ class Composer {
     uint64_t arrivals_ = 0;
     std::vector<Source*> sources_;
     std::vector<Board*> boards_;  // by instrument
-    Arena arena_{};               // where the depths lie
+    Arena arena_{};               // where boards, states and depths lie
     std::vector<uint32_t> changes_;
     std::vector<Event> trades_;
     std::vector<Event> out_;  // composed events; those from mark_ on are not applied yet

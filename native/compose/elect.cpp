@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "book/arena.hpp"
 #include "book/pages.hpp"
 #include "compose/composer.hpp"
 
@@ -20,23 +21,29 @@ void drop(State& state) {
     if (montage != nullptr) std::memset(montage, 0, sizeof(Montage));
 }
 
+// Boards and states lie in the arena: on few large pages, whose translation is at hand when a message comes.
+template <typename T>
+T* take(Arena* arena) {
+    return static_cast<T*>(arena_take(arena, sizeof(T)));
+}
+
 State* state_create(Role role, Arena* arena) {
-    auto* state = new State{};
+    auto* state = take<State>(arena);
     if (role == Role::DEPTH) state->book = grid_create(Form::LEVELS, 0, 0, 0, arena);
-    if (role == Role::MONTAGE) state->montage = new Montage{};
+    if (role == Role::MONTAGE) state->montage = take<Montage>(arena);
     drop(*state);
     return state;
 }
 
-void state_destroy(State* state) {
+void state_destroy(State* state, Arena* arena) {
     if (state == nullptr) return;
     grid_destroy(state->book);
-    delete state->montage;
-    delete state;
+    arena_give(arena, state->montage, sizeof(Montage));
+    arena_give(arena, state, sizeof(State));
 }
 
-Board* board_create(uint32_t instrument, Grid* grid) {
-    auto* board = new Board{};
+Board* board_create(uint32_t instrument, Grid* grid, Arena* arena) {
+    auto* board = take<Board>(arena);
     board->instrument = instrument;
     board->grid = grid;
     board->nbbo[0].row = board->nbbo[1].row = NOWHERE;
@@ -64,10 +71,9 @@ Composer::Composer(BookSet* books, const Options& options)
 
 Composer::~Composer() {
     for (Source* source : sources_) {
-        for (State* state : source->states) state_destroy(state);
+        for (State* state : source->states) state_destroy(state, &arena_);
         delete source;
     }
-    for (Board* board : boards_) delete board;
     arena_close(&arena_);
 }
 
@@ -91,7 +97,8 @@ bool Composer::subscribe(uint32_t source, uint32_t instrument) {
     if (instrument >= boards_.size()) boards_.resize(instrument + 1);
     if (instrument >= to.states.size()) to.states.resize(instrument + 1);
     if (to.states[instrument] != nullptr) return true;
-    if (boards_[instrument] == nullptr) boards_[instrument] = board_create(instrument, set_open(books_, instrument));
+    if (boards_[instrument] == nullptr)
+        boards_[instrument] = board_create(instrument, set_open(books_, instrument), &arena_);
     to.states[instrument] = state_create(to.role, &arena_);
     boards_[instrument]->subscribed[static_cast<uint32_t>(to.role)] |= uint64_t{1} << source;
     return true;
@@ -101,7 +108,7 @@ void Composer::unsubscribe(uint32_t source, uint32_t instrument) {
     Source& from = *sources_[source];
     if (instrument >= from.states.size() || from.states[instrument] == nullptr) return;
     reset(source, instrument, from.line.last_recv);
-    state_destroy(from.states[instrument]);
+    state_destroy(from.states[instrument], &arena_);
     from.states[instrument] = nullptr;
     boards_[instrument]->subscribed[static_cast<uint32_t>(from.role)] &= ~(uint64_t{1} << source);
 }
