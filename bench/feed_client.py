@@ -42,11 +42,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Received:
-    """``seconds`` from the start of the sending until every frame's effect was applied; ``latency`` by line and hop."""
+    """``seconds`` from the start of the sending until every frame's effect was applied.
+
+    ``latency`` by line and hop, and ``together`` by hop: of the frames of all lines.
+    """
 
     frames: int
     seconds: float
     latency: dict[str, dict[str, Any]]
+    together: dict[str, dict[str, Any]]
     stats: dict[str, int]
     calls: int
 
@@ -108,6 +112,7 @@ async def _receive(load: Load, urls: dict[str, str], go: Any, busy_poll: bool) -
     async with MarketData(config) as market:
         await market.subscribe(symbols_of(load.symbols))
         market.on_change(changed)
+        market.on_trade(changed)
         before = _frames(market)
         expected = before + load.frames * len(load.lines)
         start = time.perf_counter()
@@ -118,7 +123,19 @@ async def _receive(load: Load, urls: dict[str, str], go: Any, busy_poll: bool) -
             if time.perf_counter() - start > 120:
                 raise RuntimeError(f"{_frames(market) - before} of {expected - before} frames: {market.health()}")
         seconds = time.perf_counter() - start
-        return Received(expected - before, seconds, market.latency(), market.stats(), calls)
+        return Received(expected - before, seconds, market.latency(), _together(market), market.stats(), calls)
+
+
+def _together(market: Any) -> dict[str, dict[str, Any]]:
+    from engine._native.latency import Histogram
+    from engine.feeds.latency import HOPS, summary
+
+    lines = market.machine.lines
+    merged = {hop: Histogram() for hop in HOPS}
+    for hop, histogram in merged.items():
+        for line in range(len(lines.names)):
+            histogram.merge(getattr(lines.latency(line), hop))
+    return {hop: summary(histogram) for hop, histogram in merged.items()}
 
 
 def _frames(market: Any) -> int:

@@ -60,6 +60,7 @@ class MarketData:
             ``engine.Feed`` objects. Those of the configuration by default.
         instruments: gets every symbol that is subscribed; a new table with the configuration's rows by default.
         transport: what receives WebSocket frames, "picows" or "websockets"; as configured by default.
+        busy_poll: never sleep while waiting for frames, at the price of a core; as configured by default.
         record: a folder to record into: the tape of what is composed, and every input.
         clock: wall time in ns.
 
@@ -74,12 +75,15 @@ class MarketData:
         *,
         instruments: Instruments | None = None,
         transport: Transport | None = None,
+        busy_poll: bool | None = None,
         record: str | os.PathLike[str] | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._config, self._providers = settled(config, providers)
-        if transport is not None:
-            self._config = replace(self._config, market=replace(self._config.market, transport=transport))
+        chosen: dict[str, Any] = {"transport": transport, "busy_poll": busy_poll}
+        chosen = {name: value for name, value in chosen.items() if value is not None}
+        if chosen:
+            self._config = replace(self._config, market=replace(self._config.market, **chosen))
         self.instruments = Instruments(self._config.instruments) if instruments is None else instruments
         settings = self._config.market
         self._seed = secrets.randbits(32) if settings.seed is None else settings.seed
@@ -206,6 +210,8 @@ class MarketData:
         if self._recording is not None:
             self._recording.define(self._clock())
         runner.subscribe(wanted)
+        for symbol in wanted:
+            self.book(symbol)  # made now, not when its first quote waits
         return wanted
 
     def unsubscribe(self, symbols: str | Iterable[str]) -> None:

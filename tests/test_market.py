@@ -430,8 +430,8 @@ def test_what_is_given_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_symbols_of_the_configuration_are_subscribed() -> None:
     async def main() -> None:
         async with Loopback() as polygon, asyncio.timeout(10):
-            market = MarketData(Config((polygon.provider,), Market(("AAPL",))), transport="websockets")
-            assert market._config.market == Market(("AAPL",), "websockets")
+            market = MarketData(Config((polygon.provider,), Market(("AAPL",))), transport="websockets", busy_poll=True)
+            assert market._config.market == Market(("AAPL",), "websockets", busy_poll=True)
             async with market:
                 await until(lambda: polygon.symbols == ["AAPL"])
                 await polygon.quote("AAPL", 1.0, 2.0)

@@ -11,4 +11,5 @@ def test_every_frame_arrives(load):
     assert found.frames == load.frames * len(load.lines)
     assert found.calls > 0
     assert set(found.latency) == set(load.lines)
+    assert found.together["decoded"]["count"] == found.frames
     assert found.stats["callbacks_stopped"] == 0
