@@ -176,7 +176,10 @@ class Engine:
         if self._durable == "os" and (bare := [one.name for one in facts if not one.client_order_ids]):
             raise ConfigError(f"durable is 'os', but {bare[0]} keeps no client order ids; expected 'disk'")
         journal = self._journal = Journal.open(self._journal_at, durable=self._durable)
-        setup = TraderSetup(journal.uid.hex(), facts, self._limits, self._seed)
+        # what a loss of power takes of an "os" journal must have shown up at the brokers before anything new goes there
+        longest = max((one.answer_ns + one.visibility_delay_ns for one in facts), default=0)
+        settle = longest if self._durable == "os" else 0
+        setup = TraderSetup(journal.uid.hex(), facts, self._limits, self._seed, settle_ns=settle)
         if isinstance(self._journal_at, str | os.PathLike):
             self._halt_file = HaltFile(self._journal_at)
         return recovered(journal, setup, self._check, self._papers, self._clock())
