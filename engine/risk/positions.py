@@ -208,14 +208,19 @@ class Positions:
             InternalError: less than nothing would be at work.
         """
         row = self._row(instrument)
-        self._leave(row)
+        mark, up, down = row.mark, row.quantity + row.buying, row.selling - row.quantity
+        worst = up if up > down else down
         if side == "buy":
             row.buying += change
+            up += change
+            self.long += change * mark
         else:
             row.selling += change
+            down += change
+            self.short += change * mark
         if row.buying < 0 or row.selling < 0:
             raise InternalError(_NO_ORDERS.format(instrument, side, min(row.buying, row.selling)))
-        self._enter(row)
+        self.gross += ((up if up > down else down) - worst) * mark
 
     def mark(self, instrument: int, price: int) -> None:
         """Values an instrument at a price: the mid, or the last print. Unknown instruments are passed over."""
