@@ -155,9 +155,9 @@ class Machine:
         events["ts_recv"][events["ts_recv"] == 0] = now
         for venue in venues:
             source = pusher.sources[venue]
-            part = (
-                events if venue == 0 else events[(events["venue"] == venue) | (events["instrument"] == NO_INSTRUMENT)]
-            )
+            part = events
+            if len(venues) > 1:
+                part = events[(events["venue"] == venue) | (events["instrument"] == NO_INSTRUMENT)]
             for number in np.unique(part["instrument"]).tolist():
                 if number != NO_INSTRUMENT and (source, number) not in pusher.held:
                     pusher.held.add((source, number))

@@ -26,6 +26,7 @@ __all__ = ["SPINS_MAX", "VirtualLoop", "run"]
 
 SPINS_MAX: Final = 100_000  #: iterations at one instant before it is an error: somebody polls, and time cannot pass
 _NEVER: Final = 2**62  # ns of the loop's time from which on a timer does not fire
+_LATER: Final = 1e9  # s; delays that need no second look
 _SWEEP: Final = 100  # cancelled timers kept at least before they are swept out
 
 Result = TypeVar("Result")
@@ -63,6 +64,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Seconds since the loop was made."""
         return self._elapsed / NANOS
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As every loop's; ``delay`` is rounded to a whole ns. Raises ValueError if it is nan."""
+        if not 0 <= delay < _LATER:
+            return self.call_at(self.time() + delay, callback, *args, context=context)
+        due = self._elapsed + round(delay * NANOS)
+        return self._schedule(due, due / NANOS, callback, args, context)
 
     def call_at(
         self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None

@@ -215,8 +215,9 @@ uint64_t Flow::leave() {
 void Flow::take(int side, bool noise) {
     const int64_t shares = size() * (1 + draws_.geometric());
     const int64_t best = best_of(venue_, index_, side).price;
+    if (best == 0 || best > MOST_TICKS * TICK) return;
     const int64_t price = side == 1 ? best + 2 * TICK : best - 2 * TICK;
-    if (best == 0 || price <= 0) return;
+    if (price <= 0) return;
     OrderRecord order = request(Action::NEW, uint64_t{index_} << 40 | ++orders_);
     order.side = static_cast<uint8_t>(2 - side);
     order.price = price;

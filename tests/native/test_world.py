@@ -70,7 +70,7 @@ def test_whatever_others_do_it_is_its_twin(seed, plan):
         fields = dict(request)
         at = native.now + fields.pop("wait")
         ticks = best(native, Side.BID, min(1, request["instrument"])) // TICK + fields.pop("ticks")
-        fields["price"] = 0 if request["type"] == OrderType.MARKET else min(max(ticks, 0) * TICK, 2**63 - 1)
+        fields["price"] = 0 if request["type"] == OrderType.MARKET else min(max(ticks, 0), (2**63 - 1) // TICK) * TICK
         fields["quantity"] = fields.pop("shares") * NANOS
         fields["display"] *= NANOS
         batch = order(**fields)

@@ -180,7 +180,7 @@ class Flow:
         """A marketable order takes from ``side``, at most two ticks deep."""
         shares = self.size() * (1 + self.draws.geometric())
         best, _, _ = self.world.best(self.index, side)
-        if not best:
+        if not best or best > (1 << 30) * TICK:
             return
         price = best + 2 * TICK if side is Side.ASK else best - 2 * TICK
         if price <= 0:
