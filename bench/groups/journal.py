@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import statistics
 import tempfile
 import time
@@ -43,18 +44,21 @@ def journal_round(folder: Path, count: int, spans: list[int]) -> Callable[[], in
 
 
 def paced(journal: Journal, count: int) -> Iterator[int]:
-    """The ns from each append to the moment its caller, who does nothing else, can see that it is durable."""
-    append, submit, clock = journal.append, journal.submit, time.perf_counter_ns
+    """The ns from each append to the moment its caller, asleep as a loop is, knows that it is durable."""
+    append, submit, clock, news = journal.append, journal.submit, time.perf_counter_ns, journal.fileno()
     gap, first = 1_000_000_000 // RATE, journal.durable
     begun: list[int] = []
     seen, start = 0, clock()
     while seen < count:
         now = clock()
-        if len(begun) < count and now >= start + len(begun) * gap:
+        due = start + len(begun) * gap if len(begun) < count else now + gap
+        if now >= due:
             begun.append(now)
             append(1, PAYLOAD, now)
             submit()
-        durable = journal.durable - first
+        else:
+            select.select([news], [], [], (due - now) / 1e9)
+        durable = journal.acknowledge() - first
         if durable > seen:
             now = clock()
             yield from (now - then for then in begun[seen:durable])
