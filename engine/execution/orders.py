@@ -201,15 +201,24 @@ class Orders:
             return self._unknown(report, line, now)
         if child.broker != report.broker:
             return None
-        before = child.state
         other = self._by_venue.get((report.broker, report.venue_order_id))
         if other is not None and other is not child and other.orphan and not child.fills:
-            child.superseded(other.id)  # the journal lost the replacement that was found before
-            fills: list[Fill] = []
-        else:
-            fills = child.receive(report, now)
+            return self._merge(child, other, line, report, now)
+        before = child.state
+        fills = child.receive(report, now)
         self._after(child, line, before, fills, now)
         return child
+
+    def _merge(self, child: Child, other: Child, line: Line, report: Report, now: int) -> Child | None:
+        """Two of ours are one order there: the journal lost the replacement, which was found before."""
+        before = child.state
+        child.superseded(other.id)
+        self._after(child, line, before, [], now)
+        self._timers.cancel(child)
+        for name in child.ids:
+            self.children[name] = other
+        other.ids += child.ids
+        return self._take(report, now)
 
     def _find(self, report: Report) -> Child | None:
         if report.client_order_id:
