@@ -43,7 +43,7 @@ __all__ = ["PROVIDERS", "Simulator", "default_path", "provider_of"]
 
 PROVIDERS: Final = ("polygon", "alpaca", "finnhub", "iex")
 _STREAM: Final = 1 << 41  # streams of the seed that markets and schedules leave alone
-_CONTENT: Final = frozenset({"wrong_scale", "crossed", "clock_skew"})  # change what is told, not how it travels
+_CONTENT: Final = ("wrong_scale", "crossed", "clock_skew")  # change what is told, not how it travels; the worst first
 #: after these a line without retransmission has to begin again
 _HARMS_BOOK: Final = frozenset({"mute", "truncate", "reorder", "wrong_scale", "crossed", "halt"})
 
@@ -84,7 +84,8 @@ class _Line:
 
     @property
     def content(self) -> str:
-        return next((fault.kind for fault in self.active if fault.kind in _CONTENT), "")
+        active = {fault.kind for fault in self.active}
+        return next((kind for kind in _CONTENT if kind in active), "")
 
     @property
     def halted(self) -> bool:

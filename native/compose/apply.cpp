@@ -164,7 +164,9 @@ bool Composer::refuse_old(Source& source, State& state, const Event& event) {
     }
     state.late_run = event.ts_event > state.late ? state.late_run + 1 : 1;
     state.late = event.ts_event;
-    return state.late_run < LATE_RUN;
+    const bool refused = state.late_run < LATE_RUN;
+    if (refused && back > LATE_NS) old_ = Suspect::LATE;  // it may be the clock, and then the book is behind
+    return refused;
 }
 
 void Composer::change(Source& source, State& state, const Event& event) {
@@ -299,6 +301,7 @@ void Composer::close() {
     open_ = nullptr;
     Line& line = source.line;
     Board& board = *boards_[instrument_];
+    const Suspect before = state.suspect;
     bool others = false;  // are judged otherwise than before
     if (skips_) {
         if (old_ == Suspect::NO) return;
@@ -329,9 +332,8 @@ void Composer::close() {
     const uint64_t bit = uint64_t{1} << index_;
     const bool speaks = source.trusted && state.has;
     const bool good = speaks && state.suspect == Suspect::NO;
-    const bool disputed = speaks && state.suspect == Suspect::SCALE;
-    if (good != ((board.good & bit) != 0) || disputed != ((board.disputed & bit) != 0) || had_ != state.has || others)
-        [[unlikely]] {
+    const bool changed = others || state.suspect != before || had_ != state.has;
+    if (good != ((board.good & bit) != 0) || changed) [[unlikely]] {
         out_.resize(mark_);
         recompose(index_, instrument_, ts_event_, ts_recv_);
     } else if (!skips_ && shows(source, board)) {

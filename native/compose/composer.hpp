@@ -20,6 +20,7 @@ inline constexpr uint32_t ROLES = 5;
 inline constexpr uint32_t MOST_SOURCES = 64;
 inline constexpr uint32_t NOWHERE = MOST_VENUES;        // row of a venue that no book has room for
 inline constexpr int64_t REPLAY_NS = 1'000'000'000;     // a stamp this much older is no reordering
+inline constexpr int64_t LATE_NS = 50'000'000;          // so much of it is usual of a feed
 inline constexpr int64_t FRESH_NS = 1'000'000'000;      // so long a print says what a price is
 inline constexpr int64_t DENIED_NS = 10'000'000'000;    // so long it counts that somebody said the contrary
 inline constexpr int64_t ANCHOR_NS = 60'000'000'000;    // after so long what stands is usual

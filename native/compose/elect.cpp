@@ -177,12 +177,12 @@ void Composer::recompose(uint32_t source, uint32_t instrument, int64_t ts_event,
     finish(board);
 }
 
-// A suspect leads nothing while another line is good; alone it is all there is, if nobody has shown that it is wrong.
+// A suspect leads nothing: what it said last was left out, or contradicted. A crossed one does where no line is good and
+// nobody has shown that it is wrong: it may be the market that is crossed.
 bool Composer::may_lead(uint32_t source, uint32_t instrument, bool prints) const {
     const State& state = *sources_[source]->states[instrument];
     if (!sources_[source]->trusted || !(prints ? state.prints : state.has)) return false;
-    if (state.suspect == Suspect::NO || state.suspect == Suspect::SCALE) return state.suspect == Suspect::NO;
-    if (state.suspect == Suspect::CROSSED && state.denied_at != 0) return false;
+    if (state.suspect != Suspect::CROSSED || state.denied_at != 0) return state.suspect == Suspect::NO;
     return (boards_[instrument]->good & ~(uint64_t{1} << source)) == 0;
 }
 

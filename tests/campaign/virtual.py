@@ -133,8 +133,14 @@ class VirtualRun:
         """Whether everything has come to rest before the time for it is over."""
         if self.now < self._faultless + CALM:
             return False
-        healths = (self.aggregator.line_health(line) for line in range(len(self.names)))
-        return all(health.state == "live" and self.now - health.since >= CALM for health in healths)
+        lines = range(len(self.names))
+        healths = (self.aggregator.line_health(line) for line in lines)
+        if not all(health.state == "live" and self.now - health.since >= CALM for health in healths):
+            return False
+        pairs = (
+            (self.aggregator.source(line), self.instruments[symbol].id) for line in lines for symbol in self.symbols
+        )
+        return not any(self.composer.suspect(*pair) for pair in pairs)
 
     def _deliver(self) -> None:
         for item in self.simulator.take_output(self.now):

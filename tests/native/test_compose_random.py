@@ -86,7 +86,7 @@ def message(choose: Choose, role: str, venue: int, now: int, middle: int, scale:
         events = np.concatenate([np.zeros(1, EVENT), events])
         events["kind"][0] = Kind.CLEAR
     events["order_id"] = choose([0, 0, *range(1, 12)])
-    events["ts_event"] = now - {"late": NANOS // 25, "replayed": 3 * NANOS}.get(fault, 0)
+    events["ts_event"] = now - {"late": choose([NANOS // 25, NANOS // 10]), "replayed": 3 * NANOS}.get(fault, 0)
     events["ts_recv"] = now + choose([1_000, -NANOS // 10])
     events["flags"][-1] = Flag.LAST * choose([1, 1, 1, 0])
     return events

@@ -7,12 +7,13 @@ Open points settled here:
   looked at when it begins; it is judged, and shows, when it ends. Trades lie within; a state of the market ends it.
 * Fresh (rule 5) is an NBBO whose line is trusted and leads. Which message came later is told by counting all messages.
 * A source is *good* on an instrument: trusted, has spoken since it was subscribed or reset, and is not suspect. A
-  suspect leads nothing while another source is good there, whatever its role; alone it is all there is. One that is
-  contradicted ("scale") leads nothing at all, nor one that is crossed and was while another was good, for ten seconds.
+  suspect leads nothing: what it said last was left out, or contradicted. One that is crossed does where no source is
+  good, whatever its role: it may be the market that is; not for ten seconds after it was so while another was good.
 * Suspect is what is crossed (MONTAGE excepted: its participants may be), what others contradict (next point), and what
   sends stamps older than its newest: a replay, if by more than a second, else late. Such messages are left out. Where
   no other source is good a replay is applied, and the fourth late message in a row whose stamps rise: then it is the
-  clock that went back. A DEPTH without numbers that leaves a replay out has lost its book and waits for a snapshot.
+  clock that went back (by up to 50 ms nobody is suspect for the three before). A DEPTH without numbers that leaves a
+  replay out has lost its book and waits for a snapshot.
 * A source's *word* is its top; of a PRINTS source the price of its last print that makes a last price, for a second.
   Words *contradict* each other where one bids more than 10 % above what the other asks; a print, 50 %. They *agree*
   where they do not, and bids or asks lie within 10 %. The trusted sources that are neither crossed nor late have a say.
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 MOST_QUANTITY = INT64_MAX // 64
 REPLAY_NS = 1_000_000_000
 LATE_RUN = 4
+LATE_NS = 50_000_000
 QUIET_PRINTS = 5
 QUIET_NS = 500_000_000
 NO_PRICE = Condition.NO_LAST | Condition.NO_HIGH_LOW
@@ -148,9 +150,8 @@ class Composer(Words):
                 continue
             if role != "prints" and (source.role != role or source.venue != venue):
                 continue
-            alone = not self.others_good(source, instrument)
-            shown = state.suspect == "scale" or (state.suspect == "crossed" and state.denied_at)
-            if not state.suspect or (not shown and alone):
+            crossed = state.suspect == "crossed" and not state.denied_at and not self.others_good(source, instrument)
+            if not state.suspect or crossed:
                 candidates.append((role == "prints" and state.quiet, source.rank, source.number))
         return min(candidates)[2] if candidates else -1
 
@@ -284,7 +285,8 @@ class Composer(Words):
             return "reordered", True, "late"
         rises = bool(state.late) and event.ts_event > state.late[-1]
         state.late = [*state.late, event.ts_event] if rises else [event.ts_event]
-        return "reordered", len(state.late) < LATE_RUN, ""
+        refused = len(state.late) < LATE_RUN
+        return "reordered", refused, "late" if refused and back > LATE_NS else ""
 
     def change(self, source: Source, message: Message, event: Event) -> None:
         if not self.allowed(source, event):
