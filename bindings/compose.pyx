@@ -24,7 +24,10 @@ cdef extern from "records.hpp" namespace "tf":
 
 cdef extern from "event.hpp" namespace "tf":
     cdef cppclass Event:
-        pass
+        int64_t ts_recv
+        uint32_t instrument
+        uint16_t venue
+        uint8_t provider
 
 cdef extern from "book/book.hpp" namespace "tf":
     cdef cppclass BookSet:
@@ -130,6 +133,33 @@ cdef Role role_of(str role) except *:
     if role not in ROLES:
         raise ValueError(f"role is {role!r}; expected one of {', '.join(ROLES)}")
     return <Role><int>ROLES.index(role)
+
+
+def outline(cnp.ndarray events not None, /):
+    """Each (venue, instrument) of one-dimensional ``EVENT`` records, once, sorted."""
+    cdef cnp.ndarray rows = cnp.PyArray_GETCONTIGUOUS(events)
+    cdef const Event* first = <const Event*>cnp.PyArray_DATA(rows)
+    cdef vector[uint64_t] found
+    cdef uint64_t key
+    cdef Py_ssize_t i
+    for i in range(cnp.PyArray_DIM(rows, 0)):
+        key = <uint64_t>first[i].venue << 32 | first[i].instrument
+        if found.empty() or found.back() != key:
+            found.push_back(key)
+    return [(key >> 32, key & 0xFFFFFFFF) for key in sorted(set(found))]
+
+
+def stamped(cnp.ndarray events not None, uint8_t provider, int64_t now, /):
+    """A copy of one-dimensional ``EVENT`` records with this provider, and ``now`` where ``ts_recv`` is 0."""
+    cdef cnp.ndarray rows = cnp.PyArray_GETCONTIGUOUS(events)
+    cdef cnp.ndarray copy = array_copy(EVENT_TYPE, cnp.PyArray_DATA(rows), cnp.PyArray_DIM(rows, 0), RECORD)
+    cdef Event* first = <Event*>cnp.PyArray_DATA(copy)
+    cdef Py_ssize_t i
+    for i in range(cnp.PyArray_DIM(rows, 0)):
+        first[i].provider = provider
+        if first[i].ts_recv == 0:
+            first[i].ts_recv = now
+    return copy
 
 
 cdef class Composer:

@@ -63,6 +63,10 @@ cdef extern from "book/book.hpp" namespace "tf":
         double ask
         double ask_quantity
 
+    cdef struct Standing:
+        int64_t price
+        int64_t quantity
+
     const BookKernels& book_kernels()
     BookSet* set_create(Form, uint32_t)
     void set_destroy(BookSet*)
@@ -78,6 +82,7 @@ cdef extern from "book/book.hpp" namespace "tf":
     double read_time_weighted_spread(const Grid*)
     cbool read_queue_position(const Grid*, uint64_t, uint64_t*, int64_t*)
     void read_rows(const Grid*, int, size_t, double*)
+    size_t read_levels(const Grid*, int, size_t, Standing*)
     void read_row_depth(const Grid*, uint32_t, size_t, DepthRow*)
 
 cdef extern from "book/pages.hpp" namespace "tf":

@@ -101,6 +101,24 @@ cdef class Readings:
         KERNELS.depth(self.grid, n, <DepthRow*>np.PyArray_DATA(<np.ndarray>out))
         return out
 
+    @binding(False)
+    def ladder(self, Py_ssize_t n):
+        """The best ``n`` levels of bids and of asks as tuples of (price, quantity), best first, in counts of 1e-9.
+
+        Args:
+            n: number of levels, 0 to 128.
+        """
+        self.free()
+        if not 0 <= n <= 128:
+            raise ValueError(f"n is {n}; expected 0 to 128")
+        return self.standing(0, n), self.standing(1, n)
+
+    cdef tuple standing(self, int side, size_t n):
+        cdef Standing found[128]
+        cdef size_t count = read_levels(self.grid, side, n, found)
+        cdef size_t i
+        return tuple([(found[i].price, found[i].quantity) for i in range(count)])
+
     @property
     def crossed(self):
         """Whether the best bid stands above the best ask."""

@@ -200,6 +200,7 @@ def questions(twin: Any) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]]:
         for name in ("bbo", "mid", "spread", "spread_bps", "microprice", "imbalance", "time_weighted_spread")
     ]
     asked += [("depth", (n,), {}) for n in (0, 1, 3, 10, 11, 20)]
+    asked += [("ladder", (n,), {}) for n in (0, 1, 10, 128, 129)]
     asked += [("imbalance", (n,), {}) for n in (0, 2, 5, 1_000)]
     asked += [("total", (side,), {}) for side in ("bid", "sell", Side.ASK)]
     asked += [

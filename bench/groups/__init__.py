@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.measure import Row
 
-GROUPS: Final = ("book", "decode", "wire", "feed", "tape", "matching", "schedule", "journal")
+GROUPS: Final = ("book", "decode", "wire", "feed", "tape", "matching", "schedule", "journal", "step")
 
 
 @dataclass(frozen=True)

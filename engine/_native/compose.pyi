@@ -14,6 +14,9 @@ _Role = Literal["depth", "top", "montage", "nbbo", "prints"]
 ROLES: tuple[str, ...]
 SUSPECTS: tuple[str, ...]
 
+def outline(events: _Events, /) -> list[tuple[int, int]]: ...
+def stamped(events: _Events, provider: int, now: int, /) -> _Events: ...
+
 class _Decoder(Protocol):
     def receive_bytes(self, data: Buffer, ts_recv: int = 0, /) -> _Events: ...
 

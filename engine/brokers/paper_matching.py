@@ -27,6 +27,9 @@ Levels = tuple[tuple[int, int], ...]
 #: prints that say nothing of what a resting order could have had
 _APART: Final = Condition.NO_LAST | Condition.NO_VOLUME | Condition.AUCTION | Condition.EXTENDED_HOURS
 
+_NO_EVENTS: Final = np.zeros(0, EVENT)
+_NO_REPORTS: Final = np.zeros(0, REPORT)
+
 
 @dataclass(slots=True)
 class _Order:
@@ -46,22 +49,29 @@ class _Order:
 
 
 class _Book:
-    """What is displayed of one instrument, and what of it we took; prices are looked up by side and price."""
+    """What is displayed of one instrument, and what of it we took; levels are best first."""
 
-    __slots__ = ("levels", "live", "shown", "taken")
+    __slots__ = ("asks", "bids", "live", "taken")
 
     def __init__(self) -> None:
         self.live = False
-        self.levels: dict[Side, Levels] = {Side.BID: (), Side.ASK: ()}
-        self.shown: dict[tuple[Side, int], int] = {}
-        self.taken: dict[tuple[Side, int], int] = {}
+        self.bids: Levels = ()
+        self.asks: Levels = ()
+        self.taken: dict[tuple[bool, int], int] = {}  # of bids?, price -> quantity
 
     def show(self, bids: Levels, asks: Levels, *, live: bool) -> None:
-        self.live = live
-        self.levels = {Side.BID: bids, Side.ASK: asks}
-        shown = {(side, price): count for side, levels in self.levels.items() for price, count in levels}
-        self.taken = {key: count for key, count in self.taken.items() if shown.get(key) == self.shown.get(key)}
-        self.shown = shown
+        before = {key: self.shown(*key) for key in self.taken}
+        self.live, self.bids, self.asks = live, bids, asks
+        for key, shown in before.items():
+            if self.shown(*key) != shown:
+                del self.taken[key]
+
+    def shown(self, of_bids: bool, price: int) -> int:
+        """What is displayed at a price of bids or of asks."""
+        for at, quantity in self.bids if of_bids else self.asks:
+            if at == price:
+                return quantity
+        return 0
 
 
 class PaperMatching:
@@ -87,14 +97,17 @@ class PaperMatching:
         """The displayed book: (price, quantity), best first."""
         book = self._books.setdefault(instrument, _Book())
         book.show(bids, asks, live=live)
-        for order in list(self._resting.get(instrument, {}).values()):
-            order.ahead = min(order.ahead, book.shown.get((order.side, order.price), 0))
+        resting = self._resting.get(instrument)
+        if not resting:
+            return
+        for order in list(resting.values()):
+            order.ahead = min(order.ahead, book.shown(order.buys, order.price))
             self._take(order, book, at_limit=True)
             self._settle(order)
 
     def trades(self, events: NDArray[np.void]) -> None:
         """Prints: TRADE records of EVENT; each fills at most its quantity of ours."""
-        if not any(self._resting.values()):
+        if not self._where:  # nothing rests
             return
         chosen = events[(events["kind"] == Kind.TRADE) & (events["conditions"] & int(_APART) == 0)]
         for number, price, quantity in zip(
@@ -144,16 +157,17 @@ class PaperMatching:
     def advance(self, until_ns: int) -> NDArray[np.void]:
         """Time alone changes nothing."""
         self._now = until_ns
-        return np.zeros(0, EVENT)
+        return _NO_EVENTS
 
     def take_reports(self) -> NDArray[np.void]:
         """What happened to orders since the last call."""
+        if not self._rows:
+            return _NO_REPORTS
         reports = np.zeros(len(self._rows), REPORT)
-        if self._rows:
-            columns = np.array(self._rows, object).T
-            for name, column in zip(_COLUMNS, columns, strict=True):
-                reports[name] = column
-            self._rows.clear()
+        columns = np.array(self._rows, object).T
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            reports[name] = column
+        self._rows.clear()
         return reports
 
     def _new(self, row: Any) -> None:
@@ -183,7 +197,7 @@ class PaperMatching:
         if order.leaves and order.tif in {TimeInForce.IOC, TimeInForce.FOK}:
             self._end(order, ReportKind.CANCELLED)
         elif order.leaves:
-            order.ahead = book.shown.get((side, order.price), 0)
+            order.ahead = book.shown(order.buys, order.price)
             self._resting.setdefault(order.instrument, {})[order.order_id] = order
             self._where[order.order_id] = order.instrument
 
@@ -198,21 +212,20 @@ class PaperMatching:
         if not keeps:
             book = self._books.setdefault(order.instrument, _Book())
             self._take(order, book)
-            order.ahead = book.shown.get((order.side, price), 0)
+            order.ahead = book.shown(order.buys, price)
             orders = self._resting[order.instrument]
             orders[order.order_id] = orders.pop(order.order_id)
             self._settle(order)
 
-    def _reachable(self, order: _Order, book: _Book) -> list[tuple[int, int, tuple[Side, int]]]:
+    def _reachable(self, order: _Order, book: _Book) -> list[tuple[int, int, tuple[bool, int]]]:
         """(price, quantity, key) an order could take, best first."""
         if not book.live:
             return []
-        other = Side.ASK if order.buys else Side.BID
-        found = []
-        for price, shown in book.levels[other]:
-            if price > order.price if order.buys else price < order.price:
+        buys, limit, found = order.buys, order.price, []
+        for price, shown in book.asks if buys else book.bids:
+            if price > limit if buys else price < limit:
                 break
-            key = (other, price)
+            key = (not buys, price)
             if (free := shown - book.taken.get(key, 0)) > 0:
                 found.append((price, free, key))
         return found

@@ -27,10 +27,10 @@ _CLOSED: Final = frozenset({Status.SYSTEM_START_MESSAGES, Status.SYSTEM_END_HOUR
 class BookView:
     """The live book of one instrument; always the newest, never a copy.
 
-    The readings are those of ``engine.Book``: ``bbo()``, ``depth(n, out=None)``, ``mid()``, ``spread()``,
-    ``spread_bps()``, ``microprice()``, ``imbalance(levels=1)``, ``total(side, levels=None)``, ``walk(side, quantity)``,
-    ``fill_price(side, quantity)``, ``impact_bps(side, quantity)``, and of several venues ``venues(n)`` and
-    ``venue_depth(venue, n)``.
+    The readings are those of ``engine.Book``: ``bbo()``, ``depth(n, out=None)``, ``ladder(n)``, ``mid()``,
+    ``spread()``, ``spread_bps()``, ``microprice()``, ``imbalance(levels=1)``, ``total(side, levels=None)``,
+    ``walk(side, quantity)``, ``fill_price(side, quantity)``, ``impact_bps(side, quantity)``, and of several venues
+    ``venues(n)`` and ``venue_depth(venue, n)``.
 
     Attributes:
         symbol: the instrument's name.
@@ -39,7 +39,18 @@ class BookView:
 
     __slots__ = (
         *("_composer", "_groups", "_view", "id", "symbol"),
-        *("bbo", "depth", "fill_price", "imbalance", "impact_bps", "microprice", "mid", "spread", "spread_bps"),
+        *(
+            "bbo",
+            "depth",
+            "fill_price",
+            "imbalance",
+            "impact_bps",
+            "ladder",
+            "microprice",
+            "mid",
+            "spread",
+            "spread_bps",
+        ),
         *("total", "venue_depth", "venues", "walk"),
     )
 
@@ -54,6 +65,7 @@ class BookView:
         # bound methods of the native book: a reading costs what it costs there
         self.bbo = view.bbo
         self.depth = view.depth
+        self.ladder = view.ladder
         self.venues = view.venues
         self.venue_depth = view.venue_depth
         self.mid = view.mid

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from engine._native.book import Books
-from engine._native.compose import ROLES, Composer
+from engine._native.compose import ROLES, Composer, outline, stamped
 from engine.core.config import Provider
 from engine.core.events import EVENT, NO_INSTRUMENT, Kind
 from engine.core.settings import MASK, masked_url
@@ -134,14 +134,15 @@ class Machine:
             ConfigError: the name is a line's, there is no such role, or there are too many names or venues.
             ValueError: not such an array, an instrument that is not known, or a depth or top without its venue.
         """
-        self.check_events(events)
+        held = self._outlined(events)
         pusher = self._pushers.get(name)
         told = pusher.role if pusher is not None else role or _role_of(events)
         if told not in ROLES:
             raise ConfigError(f"push as {name!r}: role is {told!r}; expected one of {', '.join(ROLES)}")
-        if told in {"depth", "top"} and ((events["venue"] == 0) & (events["instrument"] != NO_INSTRUMENT)).any():
+        one_venue = told in {"depth", "top"}
+        if one_venue and any(venue == 0 and number != NO_INSTRUMENT for venue, number in held):
             raise ValueError(f"an event pushed as {name!r} has venue 0; expected the venue of each, it is a {told}")
-        venues = _venues_of(told, events)
+        venues = list(dict.fromkeys(venue for venue, _ in held if venue)) if one_venue else [0]
         known = () if pusher is None else pusher.sources
         new = [venue for venue in venues if venue not in known]
         if len(new) > self.aggregator.room:  # all or none: what is half applied would stand in no recording
@@ -150,33 +151,33 @@ class Machine:
             pusher = self._pushers[name] = self._new_pusher(name, told)
         for venue in new:
             self._add_source(pusher, venue, now)
-        events = events.copy()
-        events["provider"] = pusher.number
-        events["ts_recv"][events["ts_recv"] == 0] = now
+        events = stamped(events, pusher.number, now)
         for venue in venues:
             source = pusher.sources[venue]
+            for on, number in held:
+                if number != NO_INSTRUMENT and venue in {0, on} and (source, number) not in pusher.held:
+                    pusher.held.add((source, number))
+                    self.composer.subscribe(source, number)
             part = events
             if len(venues) > 1:
                 part = events[(events["venue"] == venue) | (events["instrument"] == NO_INSTRUMENT)]
-            for number in np.unique(part["instrument"]).tolist():
-                if number != NO_INSTRUMENT and (source, number) not in pusher.held:
-                    pusher.held.add((source, number))
-                    self.composer.subscribe(source, number)
             self.composer.apply(source, part)
 
-    def check_events(self, events: NDArray[np.void]) -> None:
-        """Whether ``push`` can take them.
+    def _outlined(self, events: NDArray[np.void]) -> list[tuple[int, int]]:
+        """Each venue and instrument of events that `push` can take.
 
         Raises:
-            ValueError: it cannot.
+            ValueError: it cannot take them.
         """
         if not isinstance(events, np.ndarray) or events.dtype != EVENT or events.ndim != 1:
             shown = f"{events.ndim}-dimensional of {events.dtype}" if isinstance(events, np.ndarray) else repr(events)
             raise ValueError(f"events are {shown[:80]}; expected (n,) of engine.EVENT")
-        numbers = events["instrument"]
-        unknown = numbers[(numbers >= len(self.instruments)) & (numbers != NO_INSTRUMENT)]
-        if len(unknown):
-            raise ValueError(f"instrument {unknown[0]} is not known; add it to market.instruments first")
+        held = outline(events)
+        known = len(self.instruments)
+        for _, number in held:
+            if number >= known and number != NO_INSTRUMENT:
+                raise ValueError(f"instrument {number} is not known; add it to market.instruments first")
+        return held
 
     def _new_pusher(self, name: str, role: Role) -> _Pusher:
         if name in self.lines.names:
@@ -223,14 +224,6 @@ class _Pusher:
     lines: list[int] = dataclasses.field(default_factory=list)
     sources: dict[int, int] = dataclasses.field(default_factory=dict)
     held: set[tuple[int, int]] = dataclasses.field(default_factory=set)
-
-
-def _venues_of(role: Role, events: NDArray[np.void]) -> list[int]:
-    """The venues whose sources these events are for; 0 where one source has all."""
-    if role not in {"depth", "top"}:
-        return [0]
-    venues: list[int] = np.unique(events["venue"]).tolist()
-    return [venue for venue in venues if venue]
 
 
 def _role_of(events: NDArray[np.void]) -> Role:

@@ -338,7 +338,7 @@ class Engine:
         self._turn()
 
     def _shown(self, book: BookView) -> tuple[int, Any, Any, bool]:
-        bids, asks = self._tops.levels(book, _PAPER_LEVELS)
+        bids, asks = book.ladder(_PAPER_LEVELS)
         return book.id, bids, asks, book.state == "live"
 
     def _traded(self, trades: NDArray[np.void]) -> None:

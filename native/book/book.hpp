@@ -56,6 +56,10 @@ struct Tops {
     double bid, bid_quantity, ask, ask_quantity;
 };
 
+struct Standing {
+    int64_t price, quantity;  // counts of 1e-9
+};
+
 // Readings; sides: 0 bid, 1 ask. Formulas and their sources stand in bindings/book.pyx.
 Tops read_tops(const Grid* grid);
 double read_mid(const Grid* grid);
@@ -67,6 +71,8 @@ double read_time_weighted_spread(const Grid* grid);
 bool read_queue_position(const Grid* grid, uint64_t id, uint64_t* ahead, int64_t* quantity);
 // quantities[level * rows + row] of the best n levels of a side
 void read_rows(const Grid* grid, int side, size_t n, double* quantities);
+// The best n levels of a side, best first; how many there are.
+size_t read_levels(const Grid* grid, int side, size_t n, Standing* out);
 void read_row_depth(const Grid* grid, uint32_t row, size_t n, DepthRow* out);
 
 }  // namespace tf

@@ -129,6 +129,16 @@ void read_rows(const Grid* grid, int side, size_t n, double* quantities) {
     });
 }
 
+size_t read_levels(const Grid* grid, int side, size_t n, Standing* out) {
+    size_t filled = 0;
+    if (n == 0) return 0;
+    each_level(*grid, side, [&](const Page* page, int slot, int64_t price) {
+        out[filled++] = {price, level_of(*grid, page, slot)[0]};
+        return filled != n;
+    });
+    return filled;
+}
+
 void read_row_depth(const Grid* grid, uint32_t row, size_t n, DepthRow* out) {
     for (int side = 0; side < 2; ++side) {
         const Ladder& ladder = grid->side[side];

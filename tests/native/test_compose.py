@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine._native.book import Books
-from engine._native.compose import Composer
+from engine._native.compose import Composer, outline, stamped
 from engine._native.wire import FrameDecoder
 from engine.core.events import EVENT, NO_INSTRUMENT, Condition, Flag, Kind, Side, Status
 from engine.core.instruments import Instruments
@@ -441,3 +441,19 @@ def test_wrong_arguments_are_told():
         desk.source(1, "nbbo")
     with pytest.raises(ValueError, match="at most 64"):
         desk.source(1, "nbbo")
+
+
+def test_what_is_pushed_is_outlined_and_stamped() -> None:
+    draw = np.random.default_rng(1)
+    events = np.zeros(50, EVENT)
+    for name, most in ("venue", 3), ("instrument", 4), ("ts_recv", 2), ("price", 9):
+        events[name] = draw.integers(0, most, 50)
+    events["instrument"][7] = NO_INSTRUMENT
+    for rows in (events, events[::3], events[:1], events[:0]):
+        pairs = sorted(set(zip(rows["venue"].tolist(), rows["instrument"].tolist(), strict=True)))
+        assert outline(rows) == pairs
+        wanted = rows.copy()
+        wanted["provider"] = 9
+        wanted["ts_recv"][wanted["ts_recv"] == 0] = 77
+        assert stamped(rows, 9, 77).tobytes() == wanted.tobytes()
+    assert not events["provider"].any()

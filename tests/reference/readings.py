@@ -117,6 +117,11 @@ class Readings:
                 out[f"{name}_count"][i] = row.count
         return out
 
+    def ladder(self, n: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+        if not 0 <= n <= 128:
+            raise ValueError(f"n is {n}; expected 0 to 128")
+        return tuple(tuple((row.price, row.quantity) for row in self.levels(side)[:n]) for side in (Side.BID, Side.ASK))
+
     def mid(self) -> float:
         bid, ask = self.top()
         return float(bid.price + ask.price) / 2e9 if bid and ask else NAN
