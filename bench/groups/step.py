@@ -2,8 +2,8 @@
 
 The desk has a paper broker on the other end of the line, so that reports, reads and snapshots come as they would; only
 the step that hears of the book, the gate inside it and the encoding of what it decided are timed, before the journal.
-A book changes every 50 ms: every second two resting orders are quoted anew and one order takes at once, and a TWAP
-works all the time.
+A book changes every 50 ms and moves every second: then two resting orders follow it and one order takes at once; a
+TWAP works all the time.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Desk:
         self.protocol.opened(self.now)
         self.turn(self.top())
 
-    def top(self) -> TopChange:
-        """The book moves by a tick, or its quantities do."""
+    def top(self, *, moves: bool = False) -> TopChange:
+        """Quantities change, or the book moves by a tick, too."""
         from engine.core.trading import TopChange
 
         draw = self.draw
-        self.bid += draw.choice((-1, 0, 0, 1))
+        self.bid += draw.choice((-1, 1)) if moves else 0
         sides = []
         for sign, touch in ((-1, self.bid), (1, self.bid + 2)):
             sides.append(tuple(((touch + sign * step) * TICK, draw.randint(3, 30) * 100 * UNIT) for step in range(10)))
@@ -126,13 +126,12 @@ class Desk:
         self.turn(self.top(), twap_order)
         for change in range(rounds * ACT):
             self.now += GAP
-            top = self.top()
-            requests = self.requests() if change % ACT == 0 else []
-            if requests:  # each alone: one change of the book, one decision
-                for one in requests:
-                    self.turn(top, one)
-            else:
-                self.turn(top)
+            if change % ACT:
+                self.turn(self.top())
+                continue
+            top = self.top(moves=True)
+            for one in self.requests():  # each alone: one change of the book, one decision
+                self.turn(top, one)
         return self.spans
 
 
