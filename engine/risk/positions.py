@@ -209,7 +209,7 @@ class Positions:
         """
         row = self._row(instrument)
         mark, up, down = row.mark, row.quantity + row.buying, row.selling - row.quantity
-        worst = up if up > down else down
+        worst = up if up > down else down  # noqa: FURB136 - a call less than max()
         if side == "buy":
             row.buying += change
             up += change
@@ -220,7 +220,7 @@ class Positions:
             self.short += change * mark
         if row.buying < 0 or row.selling < 0:
             raise InternalError(_NO_ORDERS.format(instrument, side, min(row.buying, row.selling)))
-        self.gross += ((up if up > down else down) - worst) * mark
+        self.gross += ((up if up > down else down) - worst) * mark  # noqa: FURB136
 
     def mark(self, instrument: int, price: int) -> None:
         """Values an instrument at a price: the mid, or the last print. Unknown instruments are passed over."""

@@ -95,7 +95,7 @@ def test_what_is_on_its_way_when_the_line_breaks_is_lost_for_the_client_only():
     assert not one.dropped
 
 
-def test_an_answer_goes_back_on_the_connection_that_asked_or_nowhere():
+def test_half_a_request_of_a_lost_connection_is_not_part_of_the_next():
     heard = []
     one = line(heard)
     one._arrive_at_broker = lambda message, now: one.answer({"to": message["n"]}, now)
