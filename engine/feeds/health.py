@@ -117,6 +117,7 @@ class LineHealth:
         "_bad_at",
         "_bad_updates",
         "_faults_at",
+        "_former",
         "_history",
         "_late",
         "_least",
@@ -153,6 +154,7 @@ class LineHealth:
         self._bad_at = 0  # when a fault was seen last
         self._bad_updates = (0, 0)  # its updates then, without and with prints
         self._faults_at = -self.rules.repeated_within
+        self._former: int | None = None  # ``_least`` before a jump that nobody else saw
         self._history: deque[tuple[int, Reading]] = deque()  # readings of the last window
         self._late = 0  # readings in a row that were late
         self._offset = 0  # what its clock was set since, as far as that is known
@@ -215,6 +217,7 @@ class LineHealth:
         self._steady = None
         self.delay = None if self.delay is None else self.delay - by
         self._least = None if self._least is None else self._least - by
+        self._former = None if self._former is None else self._former - by
         self._history = deque((at - by, reading) for at, reading in self._history)
 
     @property
@@ -249,6 +252,8 @@ class LineHealth:
         if reading.updates != self._seen.updates and reading.last_event:  # prints alone bring no newer ``last_event``
             self.delay = reading.last_recv - reading.last_event
             self._least = self.delay if self._least is None else self._least
+            if self._former is not None and abs(self.delay - self._former) <= self.rules.lag // 2:
+                self._least, self._former = self._former, None  # the jump is over
             self._stepped |= reading.last_event <= self._seen.last_event - self.rules.lag
 
     def judge(self, reading: Reading, now: int) -> bool:
@@ -321,6 +326,8 @@ class LineHealth:
             return None  # who could tell has left; what is known of it stays
         if not jumped or usual:
             self._offset += excess if usual else 0
+            if other is None and excess <= -lag and self._former is None:
+                self._former = self._least
             self._least, self._ahead_at = self.delay, 0
             return None
         self._ahead_at = self._ahead_at or now

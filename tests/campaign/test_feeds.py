@@ -31,6 +31,7 @@ def test_drawn_faults(seed):
         1242,  # who contradicted a lying line was crossed just then
         67,  # a clock that came back to its usual was taken for one that had been set a minute ago
         20905,  # a crossed line was taken for recovered while the only other line lied, too
+        1175,  # a clock jumped while nobody else was there: when it came back, the line lagged ever after
         381,  # who could contradict a liar was cut off
     ],
 )

@@ -377,6 +377,18 @@ def test_a_clock_that_was_set_holds_nothing_against_the_others():
     assert line.health.true_delay == 5 * MS
 
 
+def test_a_jump_that_nobody_else_saw_is_no_measure_when_it_is_over():
+    line = Line()
+    line.run(5 * S)
+    alone = replace(line.reading, peers=0, others=0, peer_delay=None, other_delay=None, least_excess=None)
+    line.reading = replace(alone, most_excess=None)
+    line.delay -= 2 * S
+    assert line.run(S) == "live"
+    line.reading = replace(line.reading, peers=1, others=1)
+    line.delay += 2 * S
+    assert line.run(5 * S) == "live"
+
+
 def test_a_clock_that_was_set_back_is_usual_after_a_minute():
     line = Line()
     line.run(5 * S)
