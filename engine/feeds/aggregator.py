@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from engine.core.events import Status
 from engine.core.venues import provider_id
 from engine.feeds.health import LineHealth, Reading, Rules
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SOURCES", "Aggregator", "ComposerLike"]
 
+_HALTED: Final = frozenset({Status.HALTED, Status.PAUSED})
 _FRESH: Final = 1_000_000_000  #: ns
 SOURCES: Final = 64  #: that a composer can have: a bit each (native/compose/composer.hpp)
 _RANKS: Final = 4  #: scores are compared in so many steps, so that a leader is not replaced for nothing
@@ -38,6 +40,7 @@ class ComposerLike(Protocol):
     def reset(self, source: int, now: int, instrument: int | None = None) -> None: ...  # noqa: D102
     def rank(self, source: int, rank: int, now: int) -> None: ...  # noqa: D102
     def line(self, source: int) -> Mapping[str, int]: ...  # noqa: D102
+    def status(self, instrument: int) -> int: ...  # noqa: D102
     def take_changes(self) -> NDArray[np.uint32]: ...  # noqa: D102
     def take_trades(self) -> NDArray[np.void]: ...  # noqa: D102
 
@@ -187,6 +190,7 @@ class Aggregator:
                 others=len(quotes),
                 witnesses=len(quotes) + len(witnesses),
                 peers=len(peers),
+                halted=not peers and self._is_halted(line, now),
                 other_last=max((other.reading.last_recv for other in others), default=0),
                 peer_delay=min(peer_delays, default=None),
                 other_delay=min(delays, default=None),
@@ -198,6 +202,13 @@ class Aggregator:
                 self._tell(line, now)
         self._rerank(now)
         return changed
+
+    def _is_halted(self, line: _Line, now: int) -> bool:
+        """Whether a line is silent because nothing of what it carries is traded."""
+        if not line.symbols or now - line.reading.last_recv < self._rules.alone_silence:
+            return False
+        status, instruments = self.composer.status, self.instruments
+        return all(status(instruments[symbol].id) in _HALTED for symbol in line.symbols)
 
     def _tell(self, line: _Line, now: int) -> None:
         if line.source >= 0 and line.told is not line.health.trusted:

@@ -12,9 +12,9 @@ The rules, with the numbers of ``Rules``:
 * *recovery* is slower than the fall: 5 good updates and a hold without fault, at first 500 ms, doubled by each fault
   that follows within a minute, to 4 s at most.
 * *alone*: without another line of its class, it is mute when silent for 800 ms and 80 times its usual interval, by
-  its own recent rate, while lines of other classes, if there are any, go on. Without any other line with quotes nothing
-  reveals wrong data: it is exempt. The report says both. What another line revealed before it was gone stays for 10 s
-  without sign of a fault.
+  its own recent rate, while lines of other classes, if there are any, go on and not all it carries is halted. Without
+  any other line with quotes nothing reveals wrong data: it is exempt. The report says both. What another line revealed
+  before it was gone stays for 10 s without sign of a fault.
 
 ``score`` is 1 for a line without faults; each costs, and is forgotten by half every half minute. All arithmetic is in
 integers, so a replay comes to the same verdicts anywhere.
@@ -78,6 +78,7 @@ class Reading:
         peer_delay: the least ``true_delay`` among the lines of its class now; None where unknown.
         other_delay: the same among those of ``others`` whose stamps are not ahead of their usual themselves.
         other_last: our time of the last update or trade of any other trusted line of its instruments, 0: there is none.
+        halted: trading in all its instruments is halted: it is silent by right.
         least_excess, most_excess: how much later than at its best the least and the most late other line is.
     """
 
@@ -95,6 +96,7 @@ class Reading:
     peer_first: int = 0
     peer_last: int = 0
     other_last: int = 0
+    halted: bool = False
     peer_delay: int | None = None
     other_delay: int | None = None
     least_excess: int | None = None
@@ -291,7 +293,7 @@ class LineHealth:
             if reading.peer_updates - base >= rules.mute_updates and span >= rules.mute_span:
                 text = f"{reading.peer_updates - base} updates by other lines in {span // _MS} ms, none by this one"
                 return "mute", text
-        elif self._rate and reading.delivered:
+        elif self._rate and reading.delivered and not reading.halted:
             silent = now - reading.last_recv
             if reading.other_last:  # where nobody says anything it is the market that is silent
                 silent = reading.other_last - reading.last_recv

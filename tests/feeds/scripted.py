@@ -189,6 +189,9 @@ class ScriptedComposer:
     def rank(self, source: int, rank: int, now: int) -> None:
         self.told.append(("rank", source, rank, now))
 
+    def status(self, instrument: int) -> int:
+        return 0
+
     def line(self, source: int) -> Mapping[str, int]:
         names = ("updates", "trades", "last_recv", "last_event", "crossed", "scaled", "replayed")
         return {name: self.counters[source][name] for name in (*names, "peer_updates", "peer_since", "peer_last")}

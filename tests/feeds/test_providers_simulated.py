@@ -272,9 +272,10 @@ def test_a_client_that_does_not_log_in(name):
     assert [notice for notice in wire.notices if isinstance(notice, Subscribed)] == []
 
 
-@pytest.mark.parametrize("line", ["alpaca-sip", "alpaca-json"])
-def test_a_halt_on_the_wire_halts_the_book_until_it_ends(line: str) -> None:
-    pump = Pump((line,), f"halt {line} at=2s for=500ms")
+@pytest.mark.parametrize("lasts", [500, 2_000])
+@pytest.mark.parametrize("line", ["alpaca-sip", "alpaca-json", "iex"])
+def test_a_halt_on_the_wire_halts_the_book_until_it_ends(line: str, lasts: int) -> None:
+    pump = Pump((line,), f"halt {line} at=2s for={lasts}ms")
     pump.give("start")
     pump.give("subscribe", -1, ("AAPL",))
     machine = pump.machine
@@ -283,7 +284,7 @@ def test_a_halt_on_the_wire_halts_the_book_until_it_ends(line: str) -> None:
     assert (book.state, book.two_sided) == ("live", True)
     pump.run(200 * MS)
     assert book.state == "halted"
-    pump.run(300 * MS)
+    pump.run((lasts - 200) * MS)
     assert book.state == "halted"
-    pump.run(300 * MS)
+    pump.run((300 if line != "iex" else 1_500) * MS)  # IEX begins anew after a silence
     assert (book.state, book.two_sided) == ("live", True)
