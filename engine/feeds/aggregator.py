@@ -272,7 +272,8 @@ _NAMES: Final = (
 
 
 def _reading(counts: Mapping[str, int]) -> Reading:
-    return Reading(**{name: counts[theirs] for name, theirs in _NAMES})
+    values: dict[str, Any] = {name: counts[theirs] for name, theirs in _NAMES}
+    return Reading(**values)
 
 
 def _trusted_beside(other: _Line, line: _Line) -> bool:
