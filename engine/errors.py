@@ -95,13 +95,13 @@ class Lagged(EngineError):  # noqa: N818 - the field's word
     """Updates were dropped before they were read, because only the newest are kept.
 
     Attributes:
-        sequence: of the last one that was read: ask for the orders' state, then go on with ``since=oldest - 1``.
-        oldest: sequence of the oldest one that is still there.
+        sequence: of the last one that is gone: look at the orders themselves, then go on with ``since=sequence``.
+        read: sequence of the last one that was read.
     """
 
-    def __init__(self, sequence: int, oldest: int) -> None:
-        super().__init__(f"updates {sequence + 1} to {oldest - 1} were not read in time")
-        self.sequence, self.oldest = sequence, oldest
+    def __init__(self, sequence: int, read: int) -> None:
+        super().__init__(f"updates {read + 1} to {sequence} were not read in time")
+        self.sequence, self.read = sequence, read
 
 
 class StorageError(EngineError):

@@ -35,6 +35,11 @@ class Board:
         self._log = UpdateLog()
         self._callbacks: list[Callback] = []
         self._finals: dict[int, asyncio.Future[None]] = {}
+        self.closed = False
+
+    def begin(self, sequence: int) -> None:
+        """Updates up to this sequence were told by processes before this one."""
+        self._log.start = sequence
 
     @property
     def last(self) -> int:
@@ -91,7 +96,13 @@ class Board:
         return handle
 
     def final(self, order: Order) -> asyncio.Future[None]:
-        """Done when the order is over."""
+        """Done when the order is over.
+
+        Raises:
+            RuntimeError: the engine was closed before.
+        """
+        if self.closed:
+            raise RuntimeError("the engine was closed")
         future = self._finals.get(order.id)
         if future is None:
             future = self._finals[order.id] = asyncio.get_running_loop().create_future()
@@ -99,6 +110,7 @@ class Board:
 
     def close(self) -> None:
         """Readers get what is left; whoever still waits hears that it ended."""
+        self.closed = True
         for future in self._finals.values():
             if not future.done():
                 future.set_exception(RuntimeError("the engine was closed"))

@@ -68,7 +68,8 @@ class _Ids(Mapping[str, int]):
         return symbol in self._instruments
 
     def __getitem__(self, symbol: str) -> int:
-        return self._instruments[symbol].id
+        table = self._instruments
+        return (table[symbol] if symbol in table else table.add(symbol)).id
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._instruments.symbols)

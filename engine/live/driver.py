@@ -71,7 +71,9 @@ class Driver:
         self._queue: list[Input] = []
         self._waiting: deque[tuple[int, tuple[Command, ...]]] = deque()
         self._turning = False
-        self._failed = False
+        self.failed = ""  #: why nothing is journalled any more
+        self._halting = 0  # halts that wait to be stepped
+        self._shift = 0  # what the clock has been set back since the trader's last time
         self._last = 0
 
     @property
@@ -85,8 +87,22 @@ class Driver:
         return not self._queue and not self._waiting
 
     def put(self, one: Input) -> None:
-        """Something happened; the next `turn` takes it in."""
+        """Something happened; the next `turn` takes it in. A halt keeps back from now on what has not left."""
         self._queue.append(one)
+        self._halting += isinstance(one, Halt)
+
+    def now(self) -> int:
+        """The trader's time: the clock's, but never before the last step's; it goes on where a clock was set back."""
+        now = self._clock() + self._shift
+        if now < self.trader.now:
+            self._shift += self.trader.now - now
+            now = self.trader.now
+        return now
+
+    @property
+    def shift(self) -> int:
+        """How much the trader's time is ahead of the clock's, ns."""
+        return self._shift
 
     def turn(self) -> None:
         """Steps until nothing is left to take in, a due timer included. Called again from inside, it does nothing."""
@@ -94,27 +110,35 @@ class Driver:
             return
         self._turning = True
         try:
-            while self._queue or self.trader.next_timer <= self._clock():
+            while self._queue or self.trader.next_timer <= self.now():
                 inputs, self._queue = self._queue, []
-                now = self._clock()
-                self._keep(inputs, self.trader.step(inputs, now), now)
+                now = self.now()
+                try:
+                    turn = self.trader.step(inputs, now)
+                    self._halting -= sum(isinstance(one, Halt) for one in inputs)
+                    self._keep(inputs, turn, now)
+                except Exception as error:  # a broken invariant: nothing new from here on, cancels pass
+                    _LOG.exception("the step failed; no new order leaves")
+                    self.trader.orders.commands.clear()
+                    if self.failed:
+                        return
+                    self._fail(f"{type(error).__name__}: {error}")
         finally:
             self._turning = False
 
     def _keep(self, inputs: Sequence[Input], turn: Turn, now: int) -> None:
         self.steps += 1
         self.commands += len(turn.commands)
-        if self._journal is None:
-            self._dispatch(turn)
-            return
-        if not self._failed:
+        if self._journal is not None and not self.failed:
             try:
                 payload = encode_batch(inputs, turn.answers, turn.commands)
                 self._last = self._journal.append(BATCH, payload, now, version=VERSION)
-            except StorageError as error:
+            except (StorageError, ValueError, TypeError) as error:
                 self._fail(str(error))
-        if self._failed:
-            self._dispatch(turn._replace(commands=self._reducing(turn.commands, "the journal failed")))
+        if self._journal is None or self.failed:
+            if turn.updates:
+                self._on_updates(turn.updates)
+            self._let_go(turn.commands)
             return
         if turn.commands:
             self._waiting.append((self._last, turn.commands))
@@ -131,18 +155,24 @@ class Driver:
             return
         durable = journal.durable
         while self._waiting and self._waiting[0][0] <= durable:
-            commands = self._waiting.popleft()[1]
-            if self.trader.halted:  # since they were decided
-                commands = self._reducing(commands, "halted")
-            self._send(commands)
-        if journal.failed is not None and not self._failed:
+            self._let_go(self._waiting.popleft()[1])
+        if journal.failed is not None and not self.failed:
             self._fail(journal.failed)
         if self._queue:
             self.turn()
 
+    def _let_go(self, commands: Sequence[Command]) -> None:
+        """Sends commands, but for what a halt or failure since they were decided keeps back."""
+        if self.failed:
+            commands = self._reducing(commands, self.failed)
+        elif self.trader.halted or self._halting:
+            commands = self._reducing(commands, "halted")
+        if commands:
+            self._send(commands)
+
     def flush(self) -> None:
         """Lets what was appended without a hurry become durable too."""
-        if self._journal is None or self._failed:
+        if self._journal is None or self.failed:
             return
         if self.inline:
             with contextlib.suppress(StorageError):  # `settle` sees it
@@ -151,11 +181,11 @@ class Driver:
             self._journal.submit()
 
     def _fail(self, reason: str) -> None:
-        self._failed = True
-        _LOG.critical("the journal failed, no new order leaves: %s", reason)
+        self.failed = f"the journal failed: {reason}"
+        _LOG.critical("%s; no new order leaves", self.failed)
         while self._waiting:
-            self._send(self._reducing(self._waiting.popleft()[1], "the journal failed"))
-        self.put(Halt(f"the journal failed: {reason}", "journal"))
+            self._let_go(self._waiting.popleft()[1])
+        self.put(Halt(self.failed, "journal"))
 
     def _reducing(self, commands: Sequence[Command], why: str) -> tuple[Command, ...]:
         """What may leave all the same. The rest is told to the trader: it never left, and that is certain."""
@@ -176,9 +206,3 @@ class Driver:
             else:
                 allowed.append(command)
         return tuple(allowed)
-
-    def _dispatch(self, turn: Turn) -> None:
-        if turn.updates:
-            self._on_updates(turn.updates)
-        if turn.commands:
-            self._send(turn.commands)

@@ -17,17 +17,15 @@ from engine.core.config import Config
 from engine.core.trading import (
     CancelAll,
     Halt,
-    Listing,
     OrderSide,
     OrderState,
     Release,
     Restart,
     Session,
     Submit,
-    TopChange,
 )
 from engine.core.units import NANOS, to_nanos
-from engine.errors import ConfigError, StorageError
+from engine.errors import ConfigError, EngineError, StorageError
 from engine.execution.timers import NEVER
 from engine.live.board import Board
 from engine.live.brokers import broker_ends
@@ -36,7 +34,7 @@ from engine.live.halt import HaltFile
 from engine.live.order import Order, stepped
 from engine.live.positions import PnL, Position, pnl, position
 from engine.live.recovery import recovered
-from engine.live.tops import Tops
+from engine.live.tops import Tops, listing
 from engine.risk.limits import Limits
 from engine.storage.journal import Journal
 from engine.trader import Trader, TraderSetup
@@ -187,16 +185,12 @@ class Engine:
     async def _begin(self, trader: Trader) -> None:
         loop, market, journal = asyncio.get_running_loop(), self.market, self._journal
         self._next = trader.next_parent
+        self.board.begin(trader.sequence)
         for parent in trader.parents.values():
             self.board.add(Order(self, parent.asked))
         self._put(Restart())
         self._look_at_halt()
-        open_symbols = sorted({order.symbol for order in self.board.orders.values() if order.is_open})
-        if open_symbols:
-            await market.subscribe(open_symbols)
         await self._new_session()
-        for symbol in open_symbols:
-            self._list(market.instrument(symbol))
         self._handles = [market.on_change(self._changed), market.on_trade(self._traded)]
         if journal is not None and (descriptor := journal.fileno()) is not None:
             try:
@@ -208,12 +202,28 @@ class Engine:
             self._manager.start()
         self._turn()
         self._handles.append(loop.call_later(_TICK_S, self._tick))
+        await self._watch_open_orders()
         deadline = loop.time() + _READY_S
         while loop.time() < deadline and not self._reconciled():
             await asyncio.sleep(0.01)
         for name, health in self.health()["brokers"].items():
             if not health["ready"]:
                 _LOG.warning("%s: not reconciled yet (%s); no order goes there until it is", name, health["state"])
+
+    async def _watch_open_orders(self) -> None:
+        """Market data of what the journal has open. Brokers are reconciled without it, so nothing waits for it long."""
+        symbols = sorted({order.symbol for order in self.board.orders.values() if order.is_open})
+        if not symbols:
+            return
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self.market.subscribe(symbols)
+        except (TimeoutError, EngineError) as error:
+            _LOG.error("no market data of open orders in %s: %s", ", ".join(symbols), error or "no answer")
+        for symbol in symbols:
+            if symbol in self.market.instruments:
+                self._list(self.market.instrument(symbol))
+        self._turn()
 
     def _reconciled(self) -> bool:
         return all(broker["ready"] for broker in self.health()["brokers"].values())
@@ -223,7 +233,7 @@ class Engine:
     ) -> None:
         """Cancels what is open and waits until brokers have confirmed it (``on_exit``), then closes everything."""
         try:
-            if self._on_exit == "cancel" and self._driver is not None:
+            if self._on_exit == "cancel" and self._loop is not None and self._driver is not None:
                 await self._cancel_and_wait()
         finally:
             await self._close()
@@ -311,7 +321,7 @@ class Engine:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = due
-            wait = (due - self._clock()) / NANOS
+            wait = (due - driver.now()) / NANOS
             self._timer = loop.call_later(max(wait, 0), self._fire) if wait < 1e9 else None
 
     def _fire(self) -> None:
@@ -331,7 +341,7 @@ class Engine:
         for book in books:
             levels = watched.get(book.id)
             if levels is not None:
-                driver.put(self._tops.top(book, levels))
+                driver.put(self._tops.top(book, levels, driver.shift))
         for paper in self._papers:
             resting = paper.matching.instruments
             paper.show(self._clock(), [self._shown(book) for book in books if book.id in resting or book.id in watched])
@@ -349,20 +359,21 @@ class Engine:
     def _durable_now(self) -> None:
         if self._journal is not None and self._driver is not None:
             self._journal.acknowledge()
-            self._driver.settle()
             self._turn()
+            self._driver.settle()
+            self._check_kept()
 
     def _tick(self) -> None:
         if self._loop is None or self._driver is None:
             return
+        self._handles[-1] = self._loop.call_later(_TICK_S, self._tick)
         self._look_at_halt()
-        if self._clock() >= self._session_end:
-            self._session_end = NEVER
+        self._turn()
+        if self._clock() >= self._session_end and (self._task is None or self._task.done()):
             self._task = self._loop.create_task(self._new_session())
         self._driver.flush()
         self._driver.settle()
-        self._turn()
-        self._handles[-1] = self._loop.call_later(_TICK_S, self._tick)
+        self._check_kept()
 
     def _look_at_halt(self) -> None:
         if self._halt_file is not None and (change := self._halt_file.look(self.trader.halted)) is not None:
@@ -372,30 +383,19 @@ class Engine:
 
     def _list(self, instrument: Instrument) -> None:
         """The trader may trade it from now on."""
-        if instrument.id in self._listed:
-            return
-        self._listed.add(instrument.id)
-        self._put(
-            Listing(
-                instrument.id,
-                instrument.symbol,
-                to_nanos(instrument.tick),
-                to_nanos(instrument.lot),
-                to_nanos(instrument.multiplier),
-                instrument.time_zone,
-            )
-        )
-        self._put(self._top_of(instrument))
-
-    def _top_of(self, instrument: Instrument) -> TopChange:
+        if instrument.id not in self._listed:
+            self._listed.add(instrument.id)
+            self._put(listing(instrument))
+        elif instrument.id in self.trader.watched:
+            return  # the trader knows its book
         book = self.market.book(instrument.symbol)
         for paper in self._papers:
             paper.show(self._clock(), [self._shown(book)])
-        return self._tops.top(book, _PAPER_LEVELS)
+        self._put(self._tops.top(book, _PAPER_LEVELS, self._driver_now().shift))
 
     async def _new_session(self) -> None:
         """Tells the hours that count; the calendar is loaded beside the loop, for that takes half a second."""
-        if self._limits.session:
+        if self._limits.session or self._limits.daily_loss is not None:
             hours = await asyncio.get_running_loop().run_in_executor(None, session_at, self._clock())
             self._session_end = hours.close
             self._put(Session(*hours))
@@ -432,6 +432,9 @@ class Engine:
             ConfigError: a broker that this engine does not have.
             RuntimeError: the engine is not open.
         """
+        for name, value in (("key", key), ("tag", tag)):
+            if value is not None and not isinstance(value, str):
+                raise ValueError(f"{name} is {value!r}; expected text")
         if key is not None and key in self.board.keys:
             return self.board.keys[key]
         if side not in {"buy", "sell"}:
@@ -452,8 +455,7 @@ class Engine:
             self._named(brokers),
             0 if decision_price is None else to_nanos(decision_price, "decision_price"),
         )
-        if self._driver is not None:
-            self._list(instrument)
+        self._list(instrument)
         self.request(asked)
         self._next = asked.parent + 1
         order = Order(self, asked)
@@ -474,7 +476,7 @@ class Engine:
 
     def halt(self, reason: str = "") -> None:
         """The kill switch: no new order and nothing that increases one leaves any more; cancels do. Until `resume`."""
-        self.request(Halt(reason))
+        self.request(Halt(str(reason)))
 
     def resume(self) -> None:
         """Lets the kill switch go; a halt file is removed too."""
@@ -524,6 +526,8 @@ class Engine:
 
     def kept(self, order: Order) -> asyncio.Future[None]:
         """Done when the gate has seen the order and the journal has it."""
+        if self._loop is None:
+            raise RuntimeError("the engine was closed")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._kept.append((-1, order, future))
         self._check_kept()
@@ -541,10 +545,11 @@ class Engine:
                 waiting.append((sequence, order, future))
                 continue
             wanted = driver.last if sequence < 0 else sequence
-            if journal is None or journal.durable >= wanted or order.state is OrderState.REJECTED:
+            kept = journal is None or (journal.durable >= wanted and not driver.failed)
+            if kept or order.state is OrderState.REJECTED:
                 future.set_result(None)
-            elif journal.failed is not None:
-                future.set_exception(StorageError(f"the journal failed: {journal.failed}"))
+            elif driver.failed:
+                future.set_exception(StorageError(driver.failed))
             else:
                 waiting.append((wanted, order, future))
         self._kept = waiting

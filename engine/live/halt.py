@@ -23,7 +23,7 @@ class HaltFile:
     """
 
     def __init__(self, journal: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(journal) + ".halt"
+        self.path = os.path.realpath(journal) + ".halt"
 
     def write(self, reason: str) -> None:
         """Halts.
@@ -47,8 +47,12 @@ class HaltFile:
     def look(self, halted: str) -> Halt | Release | None:
         """What the file asks of a trader that is halted for this reason, "" if it is not."""
         by_file = halted.endswith(f"({SOURCE})")
-        if not os.path.exists(self.path):
+        try:
+            os.stat(self.path)
+        except FileNotFoundError:
             return Release(SOURCE) if by_file else None
+        except OSError:  # nobody knows: what was halted stays so
+            pass
         if halted:
             return None
         try:

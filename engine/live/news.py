@@ -78,6 +78,7 @@ class UpdateLog:
     """The newest updates, and who reads them."""
 
     def __init__(self) -> None:
+        self.start = 0  #: sequence of the last update of the processes before
         self._kept: deque[Update] = deque(maxlen=KEPT)
         self._readers: list[_Reader] = []
 
@@ -93,7 +94,7 @@ class UpdateLog:
     @property
     def last(self) -> int:
         """Sequence of the newest update; 0 without any."""
-        return self._kept[-1].sequence if self._kept else 0
+        return self._kept[-1].sequence if self._kept else self.start
 
     def stream(self, since: int, wanted: Callable[[Update], bool], ends: Callable[[Update], bool]) -> Stream[Update]:
         """The updates after ``since`` that are wanted, up to the first that ends it."""
@@ -138,8 +139,8 @@ class _Reader:
             return None
         oldest = kept[0].sequence
         if self._since + 1 < oldest:
-            sequence, self._since = self._since, oldest - 1
-            raise Lagged(sequence, oldest)
+            read, self._since = self._since, oldest - 1
+            raise Lagged(oldest - 1, read)
         for place in range(self._since + 1 - oldest, len(kept)):
             update = kept[place]
             self._since = update.sequence

@@ -53,14 +53,25 @@ async def _main(
     check: Callable[[Intent], Refusal | None] | None,
 ) -> Result | None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    async with MarketData(config) as market, Engine(market, config, check=check) as trading:
-        if task is not None:
-            loop.add_signal_handler(signal.SIGTERM, task.cancel)
-        loop.add_signal_handler(signal.SIGUSR1, trading.halt, "SIGUSR1")
-        try:
+    engines: list[Engine] = []
+    halted = []
+
+    def halt() -> None:
+        halted.append(True)
+        for trading in engines:
+            trading.halt("SIGUSR1")
+
+    loop.add_signal_handler(signal.SIGUSR1, halt)  # from the start to the end: both would kill the process else
+    if task is not None:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        async with MarketData(config) as market, Engine(market, config, check=check) as trading:
+            engines.append(trading)
+            if halted:
+                trading.halt("SIGUSR1")
             return await bot(market, trading)
-        except asyncio.CancelledError:
-            return None
-        finally:
-            for number in (signal.SIGTERM, signal.SIGUSR1):
-                loop.remove_signal_handler(number)
+    except asyncio.CancelledError:
+        return None
+    finally:
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""What the trader hears of books: the best of the instruments it watches, as integers."""
+"""What the trader hears of instruments and books: the best of those it watches, as integers."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from engine.core.events import EVENT, Condition, Kind
-from engine.core.trading import TopChange
-from engine.core.units import NANOS
+from engine.core.trading import Listing, TopChange
+from engine.core.units import NANOS, to_nanos
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from engine.core.instruments import Instrument
     from engine.feeds.book_view import BookView
 
-__all__ = ["Tops"]
+__all__ = ["Tops", "listing"]
 
 _NOT_LAST: Final = int(Condition.NO_LAST | Condition.ODD_LOT)
 _NO_VOLUME: Final = int(Condition.NO_VOLUME)
@@ -24,6 +25,18 @@ _NOTHING: Final = (0, 0)
 _PRINT: Final = itemgetter(
     *((EVENT.names or ()).index(name) for name in ("instrument", "kind", "price", "quantity", "conditions"))
 )
+
+
+def listing(instrument: Instrument) -> Listing:
+    """An instrument as the trader is told of it."""
+    return Listing(
+        instrument.id,
+        instrument.symbol,
+        to_nanos(instrument.tick),
+        to_nanos(instrument.lot),
+        to_nanos(instrument.multiplier),
+        instrument.time_zone,
+    )
 
 
 class Tops:
@@ -46,8 +59,8 @@ class Tops:
             if not conditions & _NO_VOLUME:
                 self._volume[number] = self._volume.get(number, 0) + quantity
 
-    def top(self, book: BookView, levels: int) -> TopChange:
-        """The present of a book, with so many levels a side."""
+    def top(self, book: BookView, levels: int, shift: int = 0) -> TopChange:
+        """The present of a book, with so many levels a side; ``shift`` is added to its time of receipt."""
         quote, national = book.bbo(), book.nbbo()
         bids, asks = book.ladder(levels or 1)
         bid, bid_quantity = bids[0] if bids else _NOTHING
@@ -63,7 +76,7 @@ class Tops:
             _count(national.ask) or ask,
             book.state,
             quote.ts_event,
-            quote.ts_recv,
+            quote.ts_recv and quote.ts_recv + shift,
             self._last.get(number, 0),
             self._volume.get(number, 0),
             bids if levels else (),

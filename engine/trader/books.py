@@ -63,7 +63,7 @@ class Books:
         self.timers: Timers[Child | Line | Parent] = Timers()
         self.orders = Orders(self.prefix, setup.brokers, self.timers, self)
         self.orders.settle_ns = setup.settle_ns
-        self._sequence = 0
+        self.sequence = 0
         self._processes = 0  # how often the process began
         self._first_child = 0
         self._watched: dict[int, int] | None = None
@@ -296,5 +296,5 @@ class Books:
 
     def tell(self, parent: int, order: str, state: OrderState, fill: Fill | None, reason: str, now: int) -> None:
         """News for users."""
-        self._sequence += 1
-        self.updates.append(Update(self._sequence, parent, order, state, fill, reason, now))
+        self.sequence += 1
+        self.updates.append(Update(self.sequence, parent, order, state, fill, reason, now))

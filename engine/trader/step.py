@@ -8,6 +8,7 @@ that was killed finds itself again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from engine.core.trading import (
@@ -101,7 +102,7 @@ class Trader:
         A broker that is not named any more keeps its orders, and gets no new ones.
         """
         halted = self.gate.halted
-        self.setup, self._check = setup, check
+        self.setup, self._check = replace(setup, seed=self.setup.seed), check  # the first seed stays the journal's
         self.gate = Gate(setup.limits, self._asked if check is not None else None)
         if halted:
             self.gate.halt(halted)
@@ -153,6 +154,16 @@ class Trader:
     def next_timer(self) -> int:
         """When the step is to be taken at the latest; `engine.execution.timers.NEVER` where nothing waits."""
         return self.books.timers.next
+
+    @property
+    def now(self) -> int:
+        """The time of the last step."""
+        return self._now
+
+    @property
+    def sequence(self) -> int:
+        """Of the newest update."""
+        return self.books.sequence
 
     @property
     def halted(self) -> str:
@@ -207,6 +218,8 @@ class Trader:
     # ---- what is not an order
 
     def _new_session(self, session: Session, now: int) -> None:
+        if session.open != self._session[0]:
+            self.books.positions.begin_day()
         self._session = session.open, session.close
         self.books.touch_all()
 

@@ -22,6 +22,7 @@ class Scripted:
         self.answers, self.seen = answers, []
         self.next_timer = 2**63 - 1
         self.halted = ""
+        self.now = 0
 
     def step(self, inputs, now):
         self.seen += inputs

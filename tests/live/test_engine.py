@@ -7,15 +7,20 @@ from decimal import Decimal
 
 import pytest
 
+from engine import MarketData
+from engine.core.orders import Action
 from engine.core.trading import OrderState, Refusal
-from engine.errors import ConfigError, Refused, StorageError
-from engine.execution.algos import Immediate, Limit
+from engine.errors import ConfigError, InternalError, Refused, StorageError
+from engine.execution.algos.immediate import Immediate
+from engine.execution.algos.limit import Limit
+from engine.execution.algos.twap import TWAP
 from engine.live import Engine
 from engine.risk.limits import Limits
+from engine.sim import loop
 from engine.storage.journal import Journal
 from engine.storage.journal_file import MemoryFile
 from engine.trader import replay_journal
-from tests.live.desk import run, trading
+from tests.live.desk import OPEN, run, trading
 
 
 async def quoted(desk):
@@ -313,3 +318,124 @@ def test_two_engines_share_a_loop():
 
     price, cumulative, positions = run(scene)
     assert (price, cumulative, positions) == (101, 70, {"AAPL": 50 * 10**9})
+
+
+def test_a_halt_keeps_back_what_was_decided_in_the_same_step():
+    async def scene(desk):
+        await quoted(desk)
+        for journal in (None, MemoryFile()):
+            async with trading(desk, journal=journal) as engine:
+                engine.on_update(lambda updates, engine=engine: engine.halt("stop"))
+                engine.submit("AAPL", "buy", 10, Limit(101))
+                await asyncio.sleep(2)
+        return len(desk.brokers["sim"].account.orders)
+
+    assert run(scene) == 0
+
+
+def test_a_second_order_sees_the_book_of_now():
+    async def scene(desk):
+        offer = desk.rest("sell", 101, 50)
+        desk.rest("buy", 99, 300)
+        await asyncio.sleep(0.1)
+        async with Engine(desk.market, "paper", seed=1) as engine:
+            for side in ("buy", "sell"):
+                await engine.submit("AAPL", side, 10, Immediate(collar_bps=500)).done()
+            desk.rest("sell", 101, 50, number=offer, action=Action.CANCEL)
+            desk.rest("sell", 100, 70)
+            await asyncio.sleep(30)
+            order = await engine.submit("AAPL", "buy", 10, Immediate()).done()
+            return order.state, order.average_price
+
+    assert run(scene) == ("filled", 100)
+
+
+def test_what_the_journal_cannot_keep_is_refused_at_the_call():
+    async def scene(desk):
+        await quoted(desk)
+        async with trading(desk) as engine:
+            with pytest.raises(ValueError, match=r"key is 7; expected text"):
+                engine.submit("AAPL", "buy", 1, Limit(98), key=7)
+            engine.halt(ValueError("broken"))
+            await asyncio.sleep(0.1)
+            assert "broken" in engine.health()["halted"]
+
+    run(scene)
+
+
+def test_a_broken_invariant_stops_new_orders_and_lets_cancels_pass(monkeypatch):
+    async def scene(desk):
+        await quoted(desk)
+        async with trading(desk, journal=MemoryFile()) as engine:
+            order = await engine.submit("AAPL", "buy", 10, Limit(98))
+            await asyncio.sleep(1)
+            step = engine.trader.step
+
+            def broken(inputs, now):
+                monkeypatch.setattr(engine.trader, "step", step)
+                raise InternalError("the books do not agree")
+
+            monkeypatch.setattr(engine.trader, "step", broken)
+            engine.submit("AAPL", "buy", 20, Limit(98))
+            await asyncio.sleep(1)
+            assert "do not agree" in engine.health()["halted"]
+            engine.submit("AAPL", "buy", 30, Limit(98))
+            order.cancel()
+            await order.done()
+        return [one.quantity for one in desk.brokers["sim"].account.orders.values()]
+
+    assert run(scene) == [10 * 10**9]
+
+
+def test_readers_after_a_restart_get_what_comes_and_waits_after_the_end_are_told():
+    async def scene(desk):
+        await quoted(desk)
+        file = MemoryFile()
+        async with trading(desk, journal=file, on_exit="keep") as engine:
+            first = await engine.submit("AAPL", "buy", 10, Limit(98))
+            await asyncio.sleep(1)
+        with pytest.raises(RuntimeError, match="closed"):
+            await first.done()
+        await engine.close()  # once more does nothing
+        async with trading(desk, journal=MemoryFile(file.content)) as engine:
+            reader = engine.updates()
+            (order,) = engine.orders()
+            order.cancel()
+            update = await anext(reader)
+            assert update.parent is order
+            assert update.sequence > 2
+
+    run(scene)
+
+
+def test_a_clock_that_was_set_back_stops_no_timer():
+    async def scene(desk):
+        await quoted(desk)
+        back = [0]
+        engine = Engine(desk.market, desk.ends(), seed=1, clock=lambda: desk.clock() - back[0])
+        async with engine:
+            order = engine.submit("AAPL", "buy", 40, TWAP(duration="20s", slices=2, jitter="0s", style="cross"))
+            await asyncio.sleep(1)
+            back[0] = 3_600 * 10**9
+            await asyncio.sleep(25)
+            return order.state, order.cumulative
+
+    assert run(scene) == ("filled", 40)
+
+
+def test_a_paper_journal_is_opened_before_anything_is_subscribed():
+    file = MemoryFile()
+
+    async def before(desk):
+        await quoted(desk)
+        async with Engine(desk.market, "paper", journal=file, on_exit="keep", seed=1) as engine:
+            await engine.submit("AAPL", "buy", 10, Limit(98))
+            await asyncio.sleep(1)
+
+    async def main():
+        clock = asyncio.get_running_loop().clock
+        async with MarketData([], clock=clock) as market, Engine(market, "paper", journal=file, seed=1) as engine:
+            return [order.state for order in engine.orders()]
+
+    run(before)
+    assert loop.run(main(), start=OPEN + 3_600 * 10**9) == ["new"]
