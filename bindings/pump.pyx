@@ -62,6 +62,8 @@ cnp.import_array()
 DEF RECORD = 64
 DEF COPIED = 4096  # bytes: a smaller payload is copied faster than a view of it is made
 DEF CONTROL = 125  # bytes at most of a control frame, RFC 6455 section 5.5
+DEF PATIENCE = 5_000  # ns that a frame waits for those behind it, before it is told of
+DEF SHARE = 4  # times as long as the last callback took they wait: under a flood callbacks have a fifth of the time
 DEF TIMED = 65_536  # most frames of one drain whose latency is taken
 
 cdef object EVENT_TYPE = _EVENT
@@ -199,9 +201,9 @@ cdef struct Entered:
 cdef class Pump:
     """Frames in, what changed out: once for all frames that a socket gave at once.
 
-    Each frame is applied where it arrives. Behind the last one of a socket's, or when the loop comes to it (see
-    ``_later``), a drain calls ``on_drain``: when Python falls behind, every frame is still applied, and callbacks see the
-    newest state. It knows no loop and no socket; who derives from it does, and has the methods with an underscore.
+    Each frame is applied where it arrives. Behind the last one of a socket's, when the first has waited some microseconds,
+    or when the loop comes to it (see ``_later``), a drain calls ``on_drain``. The slower that is, the longer frames wait:
+    when Python falls behind, every frame is still applied, and callbacks see the newest state. It knows no loop and no socket; who derives from it does, and has the methods with an underscore.
 
     Args:
         lines: the ``Lines`` all frames are for.
@@ -232,6 +234,7 @@ cdef class Pump:
     cdef _Clock clock
     cdef _Clock elapsed
     cdef object record
+    cdef int64_t patience  # ns
     cdef uint64_t batch  # frames since the last drain
     cdef vector[Entered] entered  # of those
 
@@ -247,6 +250,7 @@ cdef class Pump:
             self.composing = <Composer*><size_t>self.composer._address
         self.clock, self.elapsed = _Clock(clock), _Clock(elapsed)
         self.record = record
+        self.patience = PATIENCE
 
     def tap(self, Py_ssize_t line):
         """The callback for frames of a line: ``frame(data, last=False)``.
@@ -280,7 +284,7 @@ cdef class Pump:
         if self.entered.size() < TIMED:
             entered.begun, entered.ts_recv, entered.stamp, entered.line = begun, now, intake.stamp, line
             self.entered.push_back(entered)
-        if last:
+        if last or self.elapsed.read() - self.entered[0].begun > self.patience:
             self.drain()
         elif not self.due:
             self.due = True
@@ -338,6 +342,7 @@ cdef class Pump:
             self._failed()
         ended = self.elapsed.read()
         self.callback_ns_max = max(self.callback_ns_max, ended - begun)
+        self.patience = max(PATIENCE, SHARE * (ended - begun))
         for i in range(self.entered.size()):
             entered = self.entered[i]
             intake = <Intake>self.intakes[entered.line]

@@ -180,6 +180,33 @@ def test_frames_are_told_behind_the_last_one_of_a_socket():
     assert latency.total.max == latency.returned.max + 5 * MS
 
 
+def test_frames_wait_for_those_behind_them_as_long_as_callbacks_are_slow():
+    ticks, slow, drained = itertools.count(0, 1_000), [0], []
+
+    def on_drain(_changes, _trades):
+        drained.append(pump.frames)
+        for _ in range(slow[0]):
+            next(ticks)
+
+    pump = scripted(on_drain=on_drain, elapsed=ticks.__next__)
+    pump.lines.aggregator.composer.take_changes = lambda: np.array([0], np.uint32)
+
+    def batches(count):
+        before = pump.drains
+        for _ in range(count):
+            pump.tap(0)(b"u")
+        return pump.drains - before
+
+    assert batches(30) == 30 // 4  # two readings of the clock a frame: the fourth one sees more than 5 us
+    slow[0] = 100
+    pump.tap(0)(b"u", True)
+    assert batches(400) <= 2
+    slow[0] = 0
+    pump.tap(0)(b"u", True)
+    assert batches(30) == 30 // 4
+    assert drained
+
+
 def test_what_is_told_to_nobody_has_no_latency():
     pump = scripted(on_drain=lambda *_: None)
     pump.tap(0)(b"u", True)
