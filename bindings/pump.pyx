@@ -419,12 +419,14 @@ cdef class Gate:
         if not frame.fin or size > self.most:
             self.general(transport, frame)
             return
-        if size <= CONTROL:  # a larger one is data for sure, and picows takes its time to tell the kind
+        payload = frame.get_payload_as_bytes() if size <= COPIED else frame.get_payload_as_memoryview()
+        # picows takes its time to tell the kind. No control frame is larger, and a pong that looks like JSON may be heard
+        # as a message: who sends it could as well send that.
+        if size <= CONTROL and not (size and PyBytes_AS_STRING(payload)[0] in (b'[', b'{')):
             kind = frame.msg_type
             if not (kind is self.text or kind is self.binary):
                 self.general(transport, frame)
                 return
-        payload = frame.get_payload_as_bytes() if size <= COPIED else frame.get_payload_as_memoryview()
         if self.tap is None:
             self.frame(payload, frame.last_in_buffer)
         else:

@@ -9,6 +9,8 @@ from libc.stdint cimport uint64_t
 import contextvars as _contextvars
 import logging as _logging
 
+import numpy as _numpy
+
 cdef object LOG = _logging.getLogger("engine.market")
 
 
@@ -65,29 +67,33 @@ cdef class Handle:
         return True
 
 
-cdef class Callbacks:
-    """Callbacks(views)
+cdef class Watchers:
+    """Watchers(views)
 --
 
-    Whoever hears of changed books.
+    Everyone who wants to hear: of changed books, and of prints.
 
     Args:
         views: the live book of an instrument; asked once for each.
 
     Attributes:
         readers: streams and others who wait; their ``offer(numbers)`` is called behind the callbacks.
+        builders: of bars; their ``update(trades)`` is called behind the callbacks.
         failures: callbacks that failed.
     """
 
     cdef readonly list readers
+    cdef readonly dict builders
     cdef public uint64_t failures
     cdef tuple handles  # replaced as a whole: who is called may cancel others and register new ones
+    cdef tuple printed  # the same of those who hear of prints
     cdef object views
     cdef list known  # by instrument; None where it was not asked for yet
 
     def __init__(self, views):
         self.views = views
-        self.handles, self.readers, self.known = (), [], []
+        self.handles, self.printed = (), ()
+        self.readers, self.builders, self.known = [], {}, []
 
     def on_change(self, callback, numbers):
         """Registers for changes of these instruments, of all if None."""
@@ -95,19 +101,36 @@ cdef class Callbacks:
         self.handles += (handle,)
         return handle
 
+    def on_trade(self, callback, numbers):
+        """Registers for prints of these instruments, of all if None."""
+        handle = Handle(callback, numbers, self.forget)
+        self.printed += (handle,)
+        return handle
+
     def forget(self, handle):
         """Its callback is called no more."""
         self.handles = tuple([one for one in self.handles if one is not handle])
+        self.printed = tuple([one for one in self.printed if one is not handle])
 
     def drained(self, list numbers not None, trades):
-        """What a drain brought: changed books, and an array of prints for ``traded``, where there are any."""
+        """What a drain brought: changed books, and an array of prints."""
         if numbers:
             self.changed(numbers)
         if len(trades):
             self.traded(trades)
 
-    def traded(self, trades):
-        """Prints came. Whoever derives from this tells who wants to know."""
+    cpdef traded(self, trades):
+        """Tells who wants to know of these prints, an ``EVENT`` array."""
+        cdef Handle handle
+        for handle in self.printed:
+            ours = trades
+            if handle.numbers is not None:
+                ours = trades[_numpy.isin(trades["instrument"], list(handle.numbers))]
+            if len(ours) and not handle.invoke(ours):
+                self.failures += 1
+        if self.builders:
+            for builder in tuple(self.builders.values()):
+                builder.update(trades)
 
     cpdef changed(self, list numbers):
         """Tells who wants to know of these instruments, each once."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-
-from engine._native.watch import Callbacks, Handle
+from engine._native.watch import Handle, Watchers
 from engine.feeds.bars import Bar, Bars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from engine.core.events import Quote
@@ -112,37 +111,3 @@ class BarBuilder:
         if bars:
             for reader in tuple(self.readers):
                 reader.offer(bars)
-
-
-class Watchers(Callbacks):
-    """Everyone who wants to hear: of changes (see ``Callbacks``), and of prints.
-
-    Args:
-        views: the live book of an instrument.
-    """
-
-    def __init__(self, views: Callable[[int], BookView]) -> None:
-        super().__init__(views)
-        self._trades: tuple[Handle, ...] = ()  # replaced as a whole, as those of changes
-        self.builders: dict[tuple[int, int], BarBuilder] = {}
-
-    def on_trade(self, callback: Callable[[NDArray[np.void]], object], numbers: frozenset[int] | None) -> Handle:
-        """Registers for prints."""
-
-        def forget(handle: Handle) -> None:
-            self._trades = tuple(one for one in self._trades if one is not handle)
-
-        handle = Handle(callback, numbers, forget)
-        self._trades = (*self._trades, handle)
-        return handle
-
-    def traded(self, trades: NDArray[np.void]) -> None:
-        """Tells who wants to know of these prints."""
-        for handle in self._trades:
-            ours = trades
-            if handle.numbers is not None:
-                ours = trades[np.isin(trades["instrument"], list(handle.numbers))]
-            if len(ours) and not handle.run(ours):
-                self.failures += 1
-        for builder in tuple(self.builders.values()):
-            builder.update(trades)

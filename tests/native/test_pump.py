@@ -289,7 +289,9 @@ def test_whole_messages_go_straight_and_all_else_to_the_listener(tapped):
     gate.on_ws_frame(None, Message(TEXT))
     gate.on_ws_frame(None, Message(BINARY, large))
     assert heard == [b"u", large]
-    others = [Message(PING), Message(TEXT, fin=False), Message(BINARY, b"u" * 10_001)]
+    gate.on_ws_frame(None, Message(None, b"[1]"))  # whatever it is: its kind is not asked for
+    assert heard.pop() == b"[1]"
+    others = [Message(PING), Message(PING, b""), Message(TEXT, fin=False), Message(BINARY, b"u" * 10_001)]
     for message in others:
         gate.on_ws_frame(None, message)
     gate.straight = False
