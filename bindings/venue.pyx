@@ -104,7 +104,8 @@ cdef inline object entered(Venue_* venue, OrderRecord* order, Action action, uin
 
 cdef object copied(object descr, const void* first, size_t n, size_t item):
     array = fresh_array(<PyObject*>descr, n, item)
-    memcpy(np.PyArray_DATA(<np.ndarray>array), first, n * item)
+    if n:  # there may be no first
+        memcpy(np.PyArray_DATA(<np.ndarray>array), first, n * item)
     return array
 
 
